@@ -1,0 +1,1 @@
+"""Semantic checks on a parsed document, one module per family."""

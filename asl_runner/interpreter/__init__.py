@@ -1,0 +1,1 @@
+"""Runs a state machine: a deterministic function of definition, input and what the world answers."""

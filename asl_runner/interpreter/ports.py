@@ -1,0 +1,115 @@
+"""What an execution may ask of the world, and nothing else: the time, the answer of a task, and that events be kept.
+
+The interpreter talks to these protocols only. The composition root (`workspace`) gives it real, virtual, local, remote,
+mocked or recorded ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from asl_runner.definition.resource import Resource
+from asl_runner.expressions.environment import Json
+from asl_runner.history.events import Event
+
+
+class Clock(Protocol):
+    """The time. Seconds since the epoch, UTC, with millisecond precision or better."""
+
+    def now(self) -> float:
+        """The current time."""
+
+    async def sleep_until(self, when: float) -> None:
+        """Returns once `now() >= when`, at once if it already is."""
+
+    def hold(self) -> None:
+        """Something real is in flight: a virtual clock must not jump. Nests; pair with `release`."""
+
+    def release(self) -> None:
+        """Ends one `hold`."""
+
+
+class Journal(Protocol):
+    """Keeps the events of one execution, in order."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Takes a batch; does not wait for it to be durable."""
+
+    async def commit(self) -> None:
+        """Returns once everything appended so far is durable. Raises `WorkspaceError` when it cannot be."""
+
+
+class ExecutionInfo(Struct, frozen=True, kw_only=True):
+    """Who is running: what the context object and a task handler say of the execution."""
+
+    arn: str
+    name: str
+    state_machine_arn: str
+    state_machine_name: str
+    role_arn: str
+    region: str
+    start_time: float
+    redrive_count: int = 0
+    redrive_time: float | None = None
+
+
+class TaskCall(Struct, kw_only=True):
+    """One attempt of one Task: what is asked, and how its handler reports progress.
+
+    The callbacks are set by the interpreter; a handler calls each at most when its name says.
+    """
+
+    resource: Resource
+    input: Json
+    """The effective input: `Parameters`/`Arguments` evaluated."""
+    state: str
+    execution: ExecutionInfo
+    scope: str
+    """The branch or iteration, "" for the machine itself."""
+    attempt: int
+    """0 for the first try of this visit, then the number of retries made."""
+    event_id: int
+    """Id of the *Scheduled event: unique within the execution, so a stable key for names and tokens."""
+    timeout: float | None = None
+    """Seconds, if the definition sets one. The interpreter enforces it by cancelling the handler."""
+    heartbeat: float | None = None
+    credentials: Json = None
+    token: str | None = None
+    """The task token of a callback or activity task."""
+    log_name: str = ""
+    """A file-name-safe label of this attempt for logs kept beside the execution."""
+    started: Callable[[str | None], None] = lambda worker: None
+    """A worker took the task (activities: its name)."""
+    submitted: Callable[[Json], None] = lambda output: None
+    """The API call of a `.sync` or callback task was answered; the job or callback is now awaited."""
+    beat: Callable[[], None] = lambda: None
+    """A heartbeat arrived."""
+
+
+class TaskFailed(Exception):
+    """A task failed: `error` and `cause` are data of the execution, as AWS would write them; either may be None."""
+
+    def __init__(self, error: str | None, cause: str | None) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+class Tasks(Protocol):
+    """Answers tasks."""
+
+    async def call(self, call: TaskCall) -> Json:
+        """The task's result. Raises `TaskFailed`. Cancelled on timeout or stop: it must then end its work."""
+
+
+class Ports(Struct, frozen=True, kw_only=True):
+    """Everything an execution may ask of the world."""
+
+    clock: Clock
+    journal: Journal
+    tasks: Tasks
+    seed: str
+    """Seeds every random number of the execution; kept with it, so a replay draws the same."""

@@ -1,0 +1,1 @@
+"""What the ARN of a Task calls: a registry of handlers, one module per integration."""
