@@ -1,0 +1,106 @@
+"""From arguments to an exit code: finds the command, runs it, and turns every failure into one message.
+
+Exit codes: 0 succeeded, 1 the execution did not succeed (or could not be kept), 2 usage, 3 invalid definition,
+70 a defect of asl_runner, 130 interrupted, 141 the reader of the output went away, 143 terminated.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from asl_runner.cli.overview import COMMANDS, overview
+from asl_runner.errors import AslRunnerError, InvalidDefinition, UsageError
+
+EXIT_NOT_SUCCEEDED = 1
+EXIT_USAGE = 2
+EXIT_INVALID_DEFINITION = 3
+EXIT_DEFECT = 70
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+EXIT_TERMINATED = 143
+
+
+class Commands(click.Group):
+    """The group `asl-runner`; a command's module is imported when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"asl_runner.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(COMMANDS)}."
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def get_help(self, ctx: click.Context) -> str:
+        return overview().rstrip("\n")
+
+
+def command_group() -> Commands:
+    """The whole command line as a click group."""
+    from asl_runner import __version__
+
+    group = Commands(name="asl-runner", context_settings={"help_option_names": ["-h", "--help"]})
+    return click.version_option(__version__, message="asl-runner %(version)s")(group)
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Runs one command and gives the exit code. Failures are messages on stderr, never tracebacks."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would raise again while the interpreter shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        result: Any = command_group().main(list(arguments), prog_name="asl-runner", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.ctx.get_help() if asked.ctx else overview(), err=True)
+        return EXIT_USAGE
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return EXIT_INTERRUPTED
+    except AslRunnerError as problem:
+        click.echo(f"Error: {problem}", err=True)
+        return _exit_code(problem)
+    except BrokenPipeError:
+        raise
+    except Exception as defect:  # noqa: BLE001 - the one place where a defect of ours ends, and is reported as one
+        from asl_runner.cli.defect import report_defect
+
+        report_defect(defect, arguments)
+        return EXIT_DEFECT
+
+
+def _exit_code(problem: AslRunnerError) -> int:
+    from asl_runner.errors import NotFound
+
+    if isinstance(problem, InvalidDefinition):
+        return EXIT_INVALID_DEFINITION
+    return EXIT_USAGE if isinstance(problem, UsageError | NotFound) else EXIT_NOT_SUCCEEDED

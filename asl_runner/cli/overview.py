@@ -1,0 +1,39 @@
+"""The commands there are, and the text of `asl-runner --help`, which imports nothing."""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, str] = {
+    "run": "Run a state machine and print its output",
+    "validate": "Check definitions and report every problem",
+    "list": "List the executions kept here, newest first",
+    "describe": "Show one execution: status, times, input, output",
+    "history": "Show what happened in an execution, event by event",
+    "stop": "Stop a running execution",
+    "completion": "Print the completion script of a shell",
+}
+"""Every command with its one line; the module of each is `asl_runner.cli.NAME`."""
+
+_TEXT = """\
+Usage: asl-runner [OPTIONS] COMMAND [ARGS]...
+
+  Run Amazon States Language workflows as AWS Step Functions runs them, with
+  Lambda functions and SageMaker jobs run for real on this machine.
+
+Examples:
+  asl-runner run order.asl.json --input '{{"id": 7}}'
+  asl-runner history latest
+
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+
+Commands:
+{commands}
+Run 'asl-runner COMMAND --help' for the options and examples of a command.
+"""
+
+
+def overview() -> str:
+    """The text of `asl-runner --help`."""
+    width = max(map(len, COMMANDS))
+    return _TEXT.format(commands="".join(f"  {name:<{width}}  {line}\n" for name, line in COMMANDS.items()))

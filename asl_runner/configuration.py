@@ -1,0 +1,335 @@
+"""The configuration: `asl-runner.toml`, or the table `[tool.asl-runner]` of a `pyproject.toml`.
+
+    region = "us-east-1"
+    account = "123456789012"
+    role = "arn:aws:iam::123456789012:role/asl-runner"
+    target = "local"
+    workspace = ".asl-runner"
+    runtime = "process"
+
+    [functions]                        # a glob on the function's name or ARN -> the code that answers
+    "order-*" = "lambdas/orders.py:handler"
+    "resize"  = { code = "lambdas/resize", handler = "app.handler", timeout = 30, environment = { LEVEL = "debug" } }
+
+    [images]                           # a glob on the image URI -> a built-in algorithm, or a command
+    "*/my-training:*" = { command = ["python", "train.py"] }
+
+    [limits]                           # AWS's own where a key is absent
+    history_events = 25000
+
+    [logs]
+    progress = "auto"
+
+The file is the one given, else the nearest one upward from the current directory. Relative paths start at its directory.
+Every problem of a file is reported in one `ConfigurationError`, each with file and line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+
+from msgspec import Struct
+
+from asl_runner.errors import ConfigurationError
+
+FILE_NAME = "asl-runner.toml"
+WORKSPACE_NAME = ".asl-runner"
+Runtime: TypeAlias = Literal["process", "inline"]
+
+
+class FunctionSetting(Struct, frozen=True, kw_only=True):
+    """One entry of `[functions]`."""
+
+    pattern: str
+    """A shell glob, matched against the function's name and its whole ARN."""
+    code: Path
+    """A Python file or a code folder, absolute."""
+    handler: str | None = None
+    """What follows the colon in `path:handler`, or the `handler` key; None leaves the choice to the convention."""
+    environment: dict[str, str] = {}
+    timeout: float | None = None
+    """Seconds."""
+    memory: int | None = None
+    """Megabytes, told to the function; not enforced."""
+    runtime: Runtime | None = None
+
+
+class ImageSetting(Struct, frozen=True, kw_only=True):
+    """One entry of `[images]`: a built-in algorithm or a command, never both."""
+
+    pattern: str
+    algorithm: str | None = None
+    command: tuple[str, ...] | None = None
+    environment: dict[str, str] = {}
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """What a workspace is run with. Every path is absolute."""
+
+    root: Path
+    """The directory relative paths start at, and where `lambdas/` is looked for."""
+    file: Path | None = None
+    region: str = "us-east-1"
+    account: str = "123456789012"
+    role: str | None = None
+    target: Literal["local"] = "local"
+    workspace: Path
+    runtime: Runtime = "process"
+    functions: tuple[FunctionSetting, ...] = ()
+    images: tuple[ImageSetting, ...] = ()
+    limits: dict[str, int | None] = {}
+    """By name; None lifts a limit."""
+    progress: Literal["auto", "live", "plain", "none"] = "auto"
+
+    @property
+    def role_arn(self) -> str:
+        """The role executions say they run as."""
+        return self.role or f"arn:aws:iam::{self.account}:role/asl-runner"
+
+
+def load_configuration(file: Path | None = None, *, start: Path | None = None) -> Configuration:
+    """The configuration from `file`, or from the nearest file upward from `start` (default: the current directory).
+
+    With neither there is nothing to read: defaults, and relative paths start at `start`.
+    Raises `ConfigurationError` with every problem of the file.
+    """
+    if file is not None:
+        return _read(file if file.is_absolute() else Path.cwd() / file, required=True)
+    start = (start or Path.cwd()).absolute()
+    for directory in (start, *start.parents):
+        own = directory / FILE_NAME
+        if own.is_file():
+            return _read(own, required=True)
+        project = directory / "pyproject.toml"
+        if project.is_file() and "[tool.asl-runner" in _text(project):
+            return _read(project, required=True)
+    return Configuration(root=start, workspace=start / WORKSPACE_NAME)
+
+
+def parse_configuration(text: str, file: Path) -> Configuration:
+    """The configuration written in `text`, which came from `file` (a `pyproject.toml` is read at `[tool.asl-runner]`)."""
+    import tomllib
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigurationError(f"{file}: not valid TOML: {problem}") from None
+    prefix: tuple[str, ...] = ()
+    if file.name == "pyproject.toml":
+        prefix = ("tool", "asl-runner")
+        document = document.get("tool", {}).get("asl-runner", {})
+    return _Reader(file, text, prefix).read(document)
+
+
+def _read(file: Path, *, required: bool) -> Configuration:
+    return parse_configuration(_text(file), file)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"{file}: the configuration cannot be read: {reason}") from None
+
+
+class _Reader:
+    """Turns one document into a `Configuration`, collecting its problems."""
+
+    def __init__(self, file: Path, text: str, prefix: tuple[str, ...]) -> None:
+        self.file = file
+        self.text = text
+        self.prefix = prefix
+        self.root = file.parent
+        self.problems: list[str] = []
+
+    def read(self, document: Mapping[str, Any]) -> Configuration:
+        kinds: dict[str, Callable[[Any, tuple[str, ...]], Any]] = {
+            "region": self.string,
+            "account": self.account,
+            "role": self.string,
+            "target": self.one_of("local"),
+            "workspace": self.path,
+            "runtime": self.one_of("process", "inline"),
+            "functions": self.functions,
+            "images": self.images,
+            "limits": self.limits,
+            "progress": self.one_of("auto", "live", "plain", "none"),
+        }
+        values = self.table(document, (), kinds)
+        values.setdefault("workspace", self.root / WORKSPACE_NAME)
+        if self.problems:
+            raise ConfigurationError("\n".join(self.problems))
+        return Configuration(root=self.root, file=self.file, **values)
+
+    def problem(self, where: tuple[str, ...], message: str) -> None:
+        line = find_line(self.text, (*self.prefix, *where))
+        self.problems.append(f"{self.file}:{line}: {message}")
+
+    def table(
+        self, value: Any, where: tuple[str, ...], kinds: Mapping[str, Callable[[Any, tuple[str, ...]], Any]]
+    ) -> dict[str, Any]:
+        """The known keys of a table, read; unknown ones are problems."""
+        read: dict[str, Any] = {}
+        for key, item in value.items():
+            if key not in kinds:
+                self.problem((*where, key), f"{key!r} is not a key of {_table_name(where)}.{_near(key, kinds)}")
+                continue
+            found = self.checked(kinds[key], item, (*where, key))
+            if found is not None:
+                read[key] = found
+        return read
+
+    def checked(self, kind: Callable[[Any, tuple[str, ...]], Any], item: Any, where: tuple[str, ...]) -> Any:
+        try:
+            return kind(item, where)
+        except ValueError as problem:
+            self.problem(where, f"{'.'.join(where)}: {problem}")
+            return None
+
+    def string(self, value: Any, where: tuple[str, ...]) -> str:
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"expected a text, found {value!r}")
+        return value
+
+    def account(self, value: Any, where: tuple[str, ...]) -> str:
+        if not isinstance(value, str) or len(value) != 12 or not value.isdigit():
+            raise ValueError(f'expected an account id of twelve digits in quotes, like "123456789012", found {value!r}')
+        return value
+
+    def path(self, value: Any, where: tuple[str, ...]) -> Path:
+        return self.root / os.path.expanduser(self.string(value, where))
+
+    def positive(self, value: Any, where: tuple[str, ...]) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise ValueError(f"expected a positive number, found {value!r}")
+        return value
+
+    def one_of(self, *allowed: str) -> Callable[[Any, tuple[str, ...]], str]:
+        def read(value: Any, where: tuple[str, ...]) -> str:
+            if value not in allowed:
+                choices = " or ".join(f'"{name}"' for name in allowed)
+                raise ValueError(f"expected {choices}, found {value!r}.{_near(str(value), allowed)}")
+            return cast(str, value)
+
+        return read
+
+    def strings(self, value: Any, where: tuple[str, ...]) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise ValueError(f'expected a table of texts, like {{ NAME = "value" }}, found {value!r}')
+        for name, item in value.items():
+            if not isinstance(item, str):
+                self.problem((*where, name), f"{'.'.join((*where, name))}: expected a text in quotes, found {item!r}")
+        return dict(value)
+
+    def words(self, value: Any, where: tuple[str, ...]) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+            raise ValueError(f'expected a list of texts, like ["python", "train.py"], found {value!r}')
+        return tuple(value)
+
+    def functions(self, value: Any, where: tuple[str, ...]) -> tuple[FunctionSetting, ...]:
+        return tuple(self.entries(value, where, self.function, '"NAME-OR-GLOB" = "lambdas/file.py:handler"'))
+
+    def images(self, value: Any, where: tuple[str, ...]) -> tuple[ImageSetting, ...]:
+        return tuple(self.entries(value, where, self.image, '"*/my-image:*" = "xgboost"'))
+
+    def entries(self, value: Any, where: tuple[str, ...], kind: Callable[..., Any], example: str) -> list[Any]:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a table with entries like {example}, found {value!r}")
+        read = [self.checked(kind, item, (*where, pattern)) for pattern, item in value.items()]
+        return [entry for entry in read if entry is not None]
+
+    def function(self, value: Any, where: tuple[str, ...]) -> FunctionSetting | None:
+        expected = '"path/to/file.py:handler", or a table with `code` and optionally `handler`'
+        if isinstance(value, str):
+            value = {"code": value}
+        if not isinstance(value, dict):
+            raise ValueError(f"expected {expected}, found {value!r}")
+        kinds: dict[str, Callable[[Any, tuple[str, ...]], Any]] = {
+            "code": self.string,
+            "handler": self.string,
+            "environment": self.strings,
+            "timeout": self.positive,
+            "memory": self.positive,
+            "runtime": self.one_of("process", "inline"),
+        }
+        before = len(self.problems)
+        fields = self.table(value, where, kinds)
+        if len(self.problems) > before:
+            return None
+        if "code" not in fields:
+            raise ValueError(f"expected {expected}, found no `code`")
+        code, colon, handler = fields.pop("code").rpartition(":")
+        if not colon:
+            code, handler = handler, fields.get("handler")
+        elif "handler" in fields:
+            raise ValueError("the handler is given twice: after the colon of `code`, and as `handler`")
+        path = self.root / os.path.expanduser(code)
+        if not path.exists():
+            raise ValueError(f"there is no file or folder {path}")
+        return FunctionSetting(pattern=where[-1], code=path, **{**fields, "handler": handler})
+
+    def image(self, value: Any, where: tuple[str, ...]) -> ImageSetting | None:
+        if isinstance(value, str):
+            value = {"algorithm": value}
+        if not isinstance(value, dict):
+            raise ValueError(f'expected "xgboost" or a table with `command`, found {value!r}')
+        before = len(self.problems)
+        fields = self.table(
+            value,
+            where,
+            {"algorithm": self.one_of("xgboost"), "command": self.words, "environment": self.strings},
+        )
+        if len(self.problems) > before:
+            return None
+        if ("algorithm" in fields) == ("command" in fields):
+            raise ValueError("expected exactly one of `algorithm` and `command`")
+        return ImageSetting(pattern=where[-1], **fields)
+
+    def limits(self, value: Any, where: tuple[str, ...]) -> dict[str, int | None]:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a table, found {value!r}")
+        return self.table(value, where, dict.fromkeys(("payload_bytes", "history_events"), self.positive))
+
+
+def find_line(text: str, path: tuple[str, ...]) -> int:
+    """The line (from 1) a key is written on, as near as a look at the text tells: the key, else the nearest table above.
+
+    `tomllib` gives no positions; a key inside an inline table is found on the line of the table it is in.
+    """
+    import re
+
+    best, depth, table = 1, 0, ()
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if header := re.match(r"^\[\[?(.+?)\]\]?\s*(?:#.*)?$", stripped):
+            table = _keys(header[1])
+            here = table
+        elif entry := re.match(r"""^((?:"[^"]*"|'[^']*'|[\w.-]|\s*\.\s*)+?)\s*=""", stripped):
+            here = table + _keys(entry[1])
+        else:
+            continue
+        if len(here) > depth and here == path[: len(here)]:
+            best, depth = number, len(here)
+    return best
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    """The parts of a TOML key: `a."b.c".d` is a, b.c, d."""
+    import re
+
+    return tuple(a or b or c for a, b, c in re.findall(r""""([^"]*)"|'([^']*)'|([\w-]+)""", text))
+
+
+def _table_name(where: tuple[str, ...]) -> str:
+    return f"[{'.'.join(where)}]" if where else "the configuration"
+
+
+def _near(word: str, allowed: Mapping[str, Any] | tuple[str, ...]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, list(allowed), n=1)
+    return f' Did you mean "{near[0]}"?' if near else f" Allowed: {', '.join(allowed)}."
