@@ -6,6 +6,7 @@
     target = "local"
     workspace = ".asl-runner"
     runtime = "process"
+    progress = "auto"
 
     [functions]                        # a glob on the function's name or ARN -> the code that answers
     "order-*" = "lambdas/orders.py:handler"
@@ -14,13 +15,11 @@
     [images]                           # a glob on the image URI -> a built-in algorithm, or a command
     "*/my-training:*" = { command = ["python", "train.py"] }
 
-    [limits]                           # AWS's own where a key is absent
-    history_events = 25000
+    [limits]                           # AWS's own where a key is absent; "none" lifts one
+    history_events = "none"
 
-    [logs]
-    progress = "auto"
-
-The file is the one given, else the nearest one upward from the current directory. Relative paths start at its directory.
+The file is the one given, else the nearest one upward from the current directory. Relative paths start at its
+directory.
 Every problem of a file is reported in one `ConfigurationError`, each with file and line.
 """
 
@@ -37,6 +36,7 @@ from asl_runner.errors import ConfigurationError
 
 FILE_NAME = "asl-runner.toml"
 WORKSPACE_NAME = ".asl-runner"
+LIMITS = ("payload_bytes", "history_events", "inline_map_concurrency")
 Runtime: TypeAlias = Literal["process", "inline"]
 
 
@@ -97,20 +97,20 @@ def load_configuration(file: Path | None = None, *, start: Path | None = None) -
     Raises `ConfigurationError` with every problem of the file.
     """
     if file is not None:
-        return _read(file if file.is_absolute() else Path.cwd() / file, required=True)
+        return _read(file.absolute())
     start = (start or Path.cwd()).absolute()
     for directory in (start, *start.parents):
         own = directory / FILE_NAME
         if own.is_file():
-            return _read(own, required=True)
+            return _read(own)
         project = directory / "pyproject.toml"
         if project.is_file() and "[tool.asl-runner" in _text(project):
-            return _read(project, required=True)
+            return _read(project)
     return Configuration(root=start, workspace=start / WORKSPACE_NAME)
 
 
 def parse_configuration(text: str, file: Path) -> Configuration:
-    """The configuration written in `text`, which came from `file` (a `pyproject.toml` is read at `[tool.asl-runner]`)."""
+    """The configuration in `text`, which came from `file`; a `pyproject.toml` is read at `[tool.asl-runner]`."""
     import tomllib
 
     try:
@@ -124,7 +124,7 @@ def parse_configuration(text: str, file: Path) -> Configuration:
     return _Reader(file, text, prefix).read(document)
 
 
-def _read(file: Path, *, required: bool) -> Configuration:
+def _read(file: Path) -> Configuration:
     return parse_configuration(_text(file), file)
 
 
@@ -292,17 +292,28 @@ class _Reader:
     def limits(self, value: Any, where: tuple[str, ...]) -> dict[str, int | None]:
         if not isinstance(value, dict):
             raise ValueError(f"expected a table, found {value!r}")
-        return self.table(value, where, dict.fromkeys(("payload_bytes", "history_events"), self.positive))
+        return {
+            name: None if limit == "none" else limit
+            for name, limit in self.table(value, where, dict.fromkeys(LIMITS, self.limit)).items()
+        }
+
+    def limit(self, value: Any, where: tuple[str, ...]) -> int | str:
+        if value == "none":
+            return "none"
+        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+            raise ValueError(f'expected a positive whole number, or "none" to lift the limit, found {value!r}')
+        return value
 
 
 def find_line(text: str, path: tuple[str, ...]) -> int:
-    """The line (from 1) a key is written on, as near as a look at the text tells: the key, else the nearest table above.
+    """The line (from 1) a key is written on, or else the nearest table around it.
 
     `tomllib` gives no positions; a key inside an inline table is found on the line of the table it is in.
     """
     import re
 
-    best, depth, table = 1, 0, ()
+    best, depth = 1, 0
+    table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if header := re.match(r"^\[\[?(.+?)\]\]?\s*(?:#.*)?$", stripped):
