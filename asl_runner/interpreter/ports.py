@@ -16,6 +16,13 @@ from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Event
 
 
+class Timer(Protocol):
+    """One pending call of a clock."""
+
+    def cancel(self) -> None:
+        """The call will not happen."""
+
+
 class Clock(Protocol):
     """The time. Seconds since the epoch, UTC, with millisecond precision or better."""
 
@@ -24,6 +31,9 @@ class Clock(Protocol):
 
     async def sleep_until(self, when: float) -> None:
         """Returns once `now() >= when`, at once if it already is."""
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Calls back once `now() >= when`, unless cancelled first."""
 
     def hold(self) -> None:
         """Something real is in flight: a virtual clock must not jump. Nests; pair with `release`."""

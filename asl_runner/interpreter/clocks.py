@@ -1,0 +1,119 @@
+"""Clocks: the real one, and a virtual one that jumps to the next timer as soon as nothing real is in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+
+from asl_runner.interpreter.ports import Timer
+
+
+class RealClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    async def sleep_until(self, when: float) -> None:
+        """Sleeps in real time; wakes early never, also when the machine's clock is set back meanwhile."""
+        while (left := when - time.time()) > 0:
+            await asyncio.sleep(left)
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Calls back from the event loop."""
+        return asyncio.get_running_loop().call_later(max(0.0, when - time.time()), callback)
+
+    def hold(self) -> None:
+        """Real time needs no holding."""
+
+    def release(self) -> None:
+        """Real time needs no holding."""
+
+
+class _VirtualTimer:
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class VirtualClock:
+    """Time that passes only while everybody waits: a year of waits takes milliseconds.
+
+    Everything that can still act holds the clock (`hold`/`release`); when nobody does, the time jumps to the earliest
+    timer. Single-threaded: to be used from one event loop.
+    """
+
+    def __init__(self, start: float | None = None) -> None:
+        self._now = time.time() if start is None else start
+        self._holds = 0
+        self._timers: list[tuple[float, int, _VirtualTimer]] = []
+        self._order = itertools.count()
+        self._jump_scheduled = False
+
+    def now(self) -> float:
+        """Seconds since the epoch, of virtual time."""
+        return self._now
+
+    async def sleep_until(self, when: float) -> None:
+        """Lets the time jump while waiting; returns at once when `when` is past."""
+        if when <= self._now:
+            return
+        woken = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not woken.done():
+                self.hold()
+                woken.set_result(None)
+
+        timer = self.call_at(when, wake)
+        self.release()
+        try:
+            await woken
+        except asyncio.CancelledError:
+            timer.cancel()
+            if not woken.done() or woken.cancelled():
+                self.hold()
+            raise
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Calls back from the event loop when the time has come to `when`."""
+        timer = _VirtualTimer(callback)
+        heapq.heappush(self._timers, (when, next(self._order), timer))
+        self._consider_jump()
+        return timer
+
+    def hold(self) -> None:
+        """Stops jumps until the matching `release`."""
+        self._holds += 1
+
+    def release(self) -> None:
+        """Ends one `hold`; with the last one the time may jump."""
+        self._holds -= 1
+        self._consider_jump()
+
+    def _consider_jump(self) -> None:
+        # Deferred, so that whatever was just woken or cancelled gets to take its own hold first.
+        if self._holds <= 0 and self._timers and not self._jump_scheduled:
+            self._jump_scheduled = True
+            asyncio.get_running_loop().call_soon(self._jump)
+
+    def _jump(self) -> None:
+        self._jump_scheduled = False
+        while self._timers and self._timers[0][2].callback is None:
+            heapq.heappop(self._timers)
+        if self._holds > 0 or not self._timers:
+            return
+        when, _, timer = heapq.heappop(self._timers)
+        self._now = max(self._now, when)
+        callback = timer.callback
+        if callback is not None:
+            callback()
+        self._consider_jump()

@@ -1,0 +1,68 @@
+"""Failures inside an execution: data with AWS's names and texts (reference section 12)."""
+
+from __future__ import annotations
+
+ALL = "States.ALL"
+BRANCH_FAILED = "States.BranchFailed"
+DATA_LIMIT_EXCEEDED = "States.DataLimitExceeded"
+EXCEED_TOLERATED_FAILURE_THRESHOLD = "States.ExceedToleratedFailureThreshold"
+HEARTBEAT_TIMEOUT = "States.HeartbeatTimeout"
+QUERY_EVALUATION_ERROR = "States.QueryEvaluationError"
+RUNTIME = "States.Runtime"
+TASK_FAILED = "States.TaskFailed"
+TIMEOUT = "States.Timeout"
+
+
+class Failure(Exception):
+    """A state failed with `error` and `cause`, either of which may be absent.
+
+    `catchable` is false for what Retry and Catch never see; `task` says a task reported it (`States.TaskFailed`
+    matches); `heartbeat` that it is a missed heartbeat (`States.HeartbeatTimeout` matches).
+    """
+
+    def __init__(
+        self,
+        error: str | None,
+        cause: str | None,
+        *,
+        catchable: bool = True,
+        task: bool = False,
+        heartbeat: bool = False,
+    ) -> None:
+        super().__init__(error, cause)
+        self.error = error
+        self.cause = cause
+        self.catchable = catchable
+        self.task = task
+        self.heartbeat = heartbeat
+
+    def output(self) -> dict[str, str]:
+        """The error output a catcher gets: `{"Error": …, "Cause": …}` without what is absent."""
+        output: dict[str, str] = {}
+        if self.error is not None:
+            output["Error"] = self.error
+        if self.cause is not None:
+            output["Cause"] = self.cause
+        return output
+
+
+def runtime_failure(state: str, event_id: int, message: str, error: str = RUNTIME) -> Failure:
+    """A failure in processing a state's own fields, with the prefix AWS puts before `message` (recorded)."""
+    cause = f"An error occurred while executing the state '{state}' (entered at the event id #{event_id}). {message}"
+    return Failure(error, cause, catchable=error != RUNTIME)
+
+
+def data_limit_failure(name: str, *, catchable: bool) -> Failure:
+    """A payload over the limit; `name` is the state, or for a task its resource type or function ARN (recorded)."""
+    cause = (
+        f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+    )
+    return Failure(DATA_LIMIT_EXCEEDED, cause, catchable=catchable, task=catchable)
+
+
+class HistoryLimit(Exception):
+    """The history is full: the execution fails at once, wherever it is (reference section 24)."""
+
+
+class ExpressionDefect(RuntimeError):
+    """A compiled expression gave something its compiler should have refused: a defect of ours, not the user's."""

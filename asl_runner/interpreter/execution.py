@@ -1,0 +1,152 @@
+"""One execution from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from asl_runner.definition import model
+from asl_runner.definition.model import StateMachine
+from asl_runner.expressions.environment import Json
+from asl_runner.interpreter.context import execution_context
+from asl_runner.interpreter.driver import drive
+from asl_runner.interpreter.errors import RUNTIME, Failure, HistoryLimit
+from asl_runner.interpreter.frame import Frame, Performer, Run
+from asl_runner.interpreter.limits import AWS_LIMITS, Limits
+from asl_runner.interpreter.log import HistoryLog
+from asl_runner.interpreter.payload import encode
+from asl_runner.interpreter.ports import ExecutionInfo, Ports
+from asl_runner.interpreter.states import map_, parallel, task, wait
+
+Status: TypeAlias = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+
+_PERFORMERS: Mapping[type[model.State], Performer] = {
+    model.Task: task.perform,
+    model.Wait: wait.perform,
+    model.Parallel: parallel.perform,
+    model.Map: map_.perform,
+}
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How an execution ended. `output` is compact JSON text, set when it succeeded."""
+
+    status: Status
+    stop_time: float
+    output: bytes | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class Execution:
+    """Runs a machine on an input. To be used once, from one event loop."""
+
+    def __init__(
+        self,
+        machine: StateMachine,
+        input: Json,
+        info: ExecutionInfo,
+        ports: Ports,
+        *,
+        limits: Limits = AWS_LIMITS,
+    ) -> None:
+        self._machine = machine
+        self._input = input
+        self._ports = ports
+        self._log = HistoryLog(ports.clock, ports.journal, limits.history_events)
+        self._run = Run(info, ports, limits, self._log, execution_context(info, input), _PERFORMERS)
+        self._frame = Frame(self._run, machine, "", input, 0, {})
+        self._task: asyncio.Task[None] | None = None
+        self._end: tuple[Status, str | None, str | None] | None = None
+        """Set when the execution is ended from outside its states: stopped, or out of time."""
+
+    async def run(self) -> Outcome:
+        """Runs to the end, which is durable when this returns. Cancelled, it stops everything and records no end.
+
+        Raises `WorkspaceError` when the journal cannot be written, and whatever is a defect of ours.
+        """
+        clock = self._ports.clock
+        clock.hold()
+        timeout = self._machine.timeout_seconds
+        timer = None
+        try:
+            if timeout is not None:
+                timer = clock.call_at(clock.now() + timeout, lambda: self._end_with("TIMED_OUT", None, None))
+            return await self._run_states()
+        finally:
+            if timer is not None:
+                timer.cancel()
+            clock.release()
+
+    def stop(self, error: str | None = None, cause: str | None = None) -> None:
+        """Ends the execution with status ABORTED; nothing happens if it has ended."""
+        self._end_with("ABORTED", error, cause)
+
+    async def _run_states(self) -> Outcome:
+        frame = self._frame
+        text = frame.text = encode(self._input)
+        self._log.record("ExecutionStarted", {"input": text, "roleArn": self._run.info.role_arn}, 0, "")
+        self._task = asyncio.create_task(drive(frame))
+        try:
+            if self._end is None:
+                await self._task
+        except asyncio.CancelledError:
+            if self._end is None:
+                self._task.cancel()
+                await asyncio.wait([self._task])
+                self._log.flush()
+                raise
+        except Failure as failure:
+            return await self._ended("FAILED", frame.previous, failure.error, failure.cause)
+        except HistoryLimit:
+            limit = self._run.limits.history_events
+            full = f"The execution reached the maximum number of history events ({limit})."
+            return await self._ended("FAILED", self._log.last, RUNTIME, full)
+        finally:
+            await self._settle()
+        if self._end is not None:
+            status, error, cause = self._end
+            # Recorded: nothing since the entry of the state, and the end follows what that entry followed.
+            untouched = frame.current is not None and frame.previous == frame.entered
+            previous = frame.entered_previous if untouched else frame.previous
+            return await self._ended(status, previous, error, cause)
+        return await self._ended("SUCCEEDED", frame.previous, None, None)
+
+    async def _settle(self) -> None:
+        task = self._task
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _ended(self, status: Status, previous: int, error: str | None, cause: str | None) -> Outcome:
+        self._end = (status, error, cause)
+        details: dict[str, Any] = {}
+        output = None
+        if status == "SUCCEEDED":
+            frame = self._frame
+            output = details["output"] = frame.text if frame.text is not None else encode(frame.data)
+        if error is not None:
+            details["error"] = error
+        if cause is not None:
+            details["cause"] = cause
+        stop_time = self._ports.clock.now()
+        self._log.record_end(_END_EVENTS[status], details, previous)
+        await self._log.commit()
+        return Outcome(status=status, stop_time=stop_time, output=output, error=error, cause=cause)
+
+    def _end_with(self, status: Status, error: str | None, cause: str | None) -> None:
+        if self._end is None:
+            self._end = (status, error, cause)
+            if self._task is not None:
+                self._task.cancel()
+
+
+_END_EVENTS: dict[Status, str] = {
+    "SUCCEEDED": "ExecutionSucceeded",
+    "FAILED": "ExecutionFailed",
+    "TIMED_OUT": "ExecutionTimedOut",
+    "ABORTED": "ExecutionAborted",
+}

@@ -1,0 +1,147 @@
+"""One running scope: the machine itself, a branch of a Parallel, or an iteration of a Map."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from asl_runner.definition.model import Scope, State
+from asl_runner.expressions.environment import Json
+from asl_runner.interpreter.context import iso_time
+from asl_runner.interpreter.errors import Failure
+from asl_runner.interpreter.limits import Limits
+from asl_runner.interpreter.log import HistoryLog
+from asl_runner.interpreter.ports import ExecutionInfo, Ports
+
+if TYPE_CHECKING:
+    from asl_runner.interpreter.children import Children
+
+
+Performer: TypeAlias = "Callable[[Frame, Any], Awaitable[None]]"
+
+
+class Run:
+    """What all frames of one execution share."""
+
+    __slots__ = ("context", "info", "limits", "log", "performers", "ports")
+
+    def __init__(
+        self,
+        info: ExecutionInfo,
+        ports: Ports,
+        limits: Limits,
+        log: HistoryLog,
+        context: dict[str, Json],
+        performers: Mapping[type[State], Performer],
+    ) -> None:
+        self.performers = performers
+        """How a state that asks the world is performed, by its type."""
+        self.info = info
+        self.ports = ports
+        self.limits = limits
+        self.log = log
+        self.context = context
+
+
+class Frame:
+    """Where a scope stands. It is the `Environment` its states' expressions read.
+
+    `data` is the input of the state to come and, once `todo` is None, the scope's output; `text` is its JSON as the
+    history keeps it, None until needed. `previous` is the id of the scope's latest event.
+    """
+
+    __slots__ = (
+        "_context",
+        "_random",
+        "children",
+        "current",
+        "data",
+        "entered",
+        "entered_previous",
+        "entered_time",
+        "failure",
+        "index",
+        "map_item",
+        "path",
+        "previous",
+        "retry_count",
+        "run",
+        "states",
+        "text",
+        "todo",
+        "token",
+        "variables",
+        "visits",
+    )
+
+    def __init__(
+        self,
+        run: Run,
+        scope: Scope,
+        path: str,
+        data: Json,
+        previous: int,
+        variables: Mapping[str, Json],
+        map_item: dict[str, Json] | None = None,
+        index: int = 0,
+    ) -> None:
+        self.run = run
+        self.states = scope.states
+        self.path = path
+        self.data = data
+        self.text: bytes | None = None
+        self.previous = previous
+        self.variables = variables
+        self.map_item = map_item
+        self.index = index
+        self.todo: State | None = scope.states[scope.start_at]
+        self.current: State | None = None
+        """The state entered and not yet left."""
+        self.entered = 0
+        self.entered_previous = 0
+        self.entered_time = 0.0
+        self.retry_count = 0
+        self.token: str | None = None
+        self.failure: Failure | None = None
+        self.children: Children | None = None
+        """The branches or iterations under way."""
+        self.visits: dict[str, int] = {}
+        """How often a Parallel or Map has started its children: part of their path."""
+        self._context: dict[str, Json] | None = None
+        self._random: Random | None = None
+
+    @property
+    def context(self) -> dict[str, Json]:
+        """The context object as the current state sees it."""
+        context = self._context
+        if context is None:
+            context = dict(self.run.context)
+            if self.current is not None:
+                state: dict[str, Json] = {"Name": self.current.name, "EnteredTime": iso_time(self.entered_time)}
+                if self.current.type in ("Task", "Parallel", "Map"):
+                    state["RetryCount"] = self.retry_count
+                context["State"] = state
+            if self.map_item is not None:
+                context["Map"] = {"Item": self.map_item}
+            if self.token is not None:
+                context["Task"] = {"Token": self.token}
+            self._context = context
+        return context
+
+    @property
+    def random(self) -> Random:
+        """Random numbers of this scope: the same in every run with the same seed, whatever runs beside it."""
+        if self._random is None:
+            self._random = Random(f"{self.run.ports.seed}/{self.path}")
+        return self._random
+
+    def forget_context(self) -> None:
+        """The state, its token or its retry count changed: the context object is built anew when next read."""
+        self._context = None
+
+    def child_path(self, name: str) -> str:
+        """The path under which one start of the children of state `name` is known, unique in the execution."""
+        visit = self.visits.get(name, 0)
+        self.visits[name] = visit + 1
+        return f"{self.path}/{name}:{visit}"

@@ -1,0 +1,52 @@
+"""Parallel: all branches on the same input; the result is the array of their outputs."""
+
+from __future__ import annotations
+
+from asl_runner.definition.model import Parallel, Task
+from asl_runner.expressions.environment import Json
+from asl_runner.interpreter.children import Children, record_state_aborted
+from asl_runner.interpreter.frame import Frame
+from asl_runner.interpreter.states import working
+
+
+async def perform(frame: Frame, state: Parallel) -> None:
+    """One visit. Raises `Failure`."""
+    await working.perform(frame, state, _work, failed_event="ParallelStateFailed")
+
+
+async def _work(frame: Frame, state: Parallel, effective: Json) -> Json:
+    run = frame.run
+    started = frame.previous = run.log.record("ParallelStateStarted", None, frame.previous, frame.path)
+    path = frame.child_path(state.name)
+    branches = [
+        Frame(run, branch, f"{path}.{index}", effective, started, frame.variables, frame.map_item, index)
+        for index, branch in enumerate(state.branches)
+    ]
+    children = frame.children = Children(run)
+    for branch in branches:
+        children.add(branch)
+    try:
+        for branch in branches:
+            if children.start(branch):
+                await _ended(frame, branch)
+        while children.running:
+            await _ended(frame, await children.next())
+    finally:
+        await children.cancel()
+    frame.children = None
+    run.log.record("ParallelStateSucceeded", None, frame.previous, frame.path)
+    return [branch.data for branch in branches]
+
+
+async def _ended(frame: Frame, branch: Frame) -> None:
+    frame.previous = branch.previous
+    if branch.failure is None:
+        return
+    children = frame.children
+    assert children is not None
+    await children.cancel()
+    if isinstance(branch.current, Task):
+        record_state_aborted(branch, branch.previous)
+    children.record_aborted(branch.previous)
+    frame.children = None
+    raise branch.failure
