@@ -90,7 +90,7 @@ class Children:
         self._finished.clear()
 
     def record_aborted(self, previous: int) -> None:
-        """Records the children that were cut off, innermost first within each, all after event `previous` (recorded)."""
+        """Records the children that were cut off, innermost first within each, after event `previous` (recorded)."""
         for index in sorted(self._open):
             frame = self._open[index]
             if self._iteration_of is not None:
