@@ -18,7 +18,7 @@ class Event(Struct, array_like=True, frozen=True, gc=False):
     """One history event.
 
     `id` counts from 1; `previous` is the id of the event before it in its own branch, 0 for none;
-    `time` is in seconds since the epoch; `scope` names the branch or iteration it happened in ("" is the execution itself).
+    `time` is in seconds since the epoch; `scope` is the branch or iteration it happened in ("" is the machine itself).
     """
 
     id: int
@@ -52,7 +52,16 @@ DETAILS_KEYS: dict[str, str | None] = {
     "LambdaFunctionTimedOut": "lambdaFunctionTimedOutEventDetails",
     **{
         f"Task{step}": f"task{step}EventDetails"
-        for step in ("Scheduled", "Started", "StartFailed", "Submitted", "SubmitFailed", "Succeeded", "Failed", "TimedOut")
+        for step in (
+            "Scheduled",
+            "Started",
+            "StartFailed",
+            "Submitted",
+            "SubmitFailed",
+            "Succeeded",
+            "Failed",
+            "TimedOut",
+        )
     },
     **{
         f"Activity{step}": f"activity{step}EventDetails"

@@ -1,0 +1,168 @@
+"""The workspace's SQLite file: opening it, its schema, and what its failures mean to a person.
+
+WAL, so that readers never wait for the writer; several processes may have it open at once. The schema's number is
+SQLite's `user_version`; `schema/NNNN.sql` raises it to N.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from asl_runner.errors import NotFound, WorkspaceError
+
+Durability = Literal["normal", "full"]
+
+APPLICATION_ID = 0x41534C52
+"""`ASLR`: tells a workspace from any other SQLite file."""
+
+SCHEMA_VERSION = 1
+
+BUSY_SECONDS = 30.0
+"""How long one process waits for another to finish its transaction."""
+
+_MEANINGS = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
+    sqlite3.SQLITE_READONLY: "it cannot be written; check the permissions of the file and its directory",
+    sqlite3.SQLITE_PERM: "permission denied; check the permissions of the file and its directory",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that the directory exists and can be written",
+    sqlite3.SQLITE_BUSY: "another process keeps it locked; end that process or wait for it",
+    sqlite3.SQLITE_LOCKED: "another process keeps it locked; end that process or wait for it",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a copy or move it away to start afresh",
+    sqlite3.SQLITE_NOTADB: "the file is not a workspace database; move it away or choose another directory",
+    sqlite3.SQLITE_IOERR: "the disk failed to read or write it",
+    sqlite3.SQLITE_NOLFS: "the file system cannot hold a file this large",
+    sqlite3.SQLITE_TOOBIG: "a value is larger than SQLite can keep",
+}
+"""SQLite's primary result codes that are the workspace's trouble, not a defect of ours."""
+
+
+def workspace_error(path: Path, failure: sqlite3.Error) -> WorkspaceError | None:
+    """What a failure of SQLite says about the file, or None when it says nothing (a defect in a statement)."""
+    code = getattr(failure, "sqlite_errorcode", None)
+    meaning = None if code is None else _MEANINGS.get(code & 0xFF)
+    return None if meaning is None else WorkspaceError(f"Cannot use the workspace database {path}: {meaning}.")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns SQLite's failures about the file into `WorkspaceError`."""
+    try:
+        yield
+    except sqlite3.Error as failure:
+        error = workspace_error(path, failure)
+        if error is None:
+            raise
+        raise error from failure
+
+
+def open_writable(path: Path, durability: Durability) -> sqlite3.Connection:
+    """A connection that may write, with the current schema; creates the directory and the file when missing.
+
+    Raises `WorkspaceError` naming the file when it cannot be used, is damaged, or was made by a newer version.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise WorkspaceError(f"Cannot create the workspace directory {path.parent}: {failure.strerror}.") from failure
+    with explained(path):
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            check(connection, path)
+            _use_wal(connection)
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that only reads; never creates anything.
+
+    Raises `NotFound` when there is no database, `WorkspaceError` when it cannot be read.
+    """
+    if not path.exists():
+        raise NotFound(f"There is no workspace database at {path}; running a state machine creates it.")
+    with explained(path):
+        try:
+            return _read(path, "mode=ro")
+        except sqlite3.OperationalError:
+            # A closed WAL database in a directory that cannot be written: SQLite would create its shared memory file.
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            return _read(path, "mode=ro&immutable=1")
+
+
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's number, 0 for an empty file.
+
+    Raises `WorkspaceError` for another program's file or a newer schema.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"The workspace database {path} has schema {version}, made by a newer asl-runner; "
+            f"this one knows up to {SCHEMA_VERSION}. Upgrade asl-runner or use another directory."
+        )
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION_ID and (version or tables):
+        raise WorkspaceError(f"{path} is a database of another program; choose another directory for the workspace.")
+    return version
+
+
+def _read(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        if check(connection, path) == 0:
+            raise NotFound(f"The workspace database {path} is empty; running a state machine fills it.")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switches to WAL. SQLite answers busy at once when another process is switching too, so we wait here."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as failure:
+            if failure.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Applies the schema files the database has not seen, all in one transaction."""
+    if check(connection, path) == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for version in range(check(connection, path) + 1, SCHEMA_VERSION + 1):
+            text = files("asl_runner.history").joinpath(f"schema/{version:04}.sql").read_text(encoding="utf-8")
+            for statement in text.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,276 @@
+"""The workspace's database: every execution, its definition, its state and its history."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+from msgspec import structs
+
+from asl_runner.errors import NotFound, WorkspaceError
+from asl_runner.history import lookup, ownership, segments, statements
+from asl_runner.history.database import Durability, explained, open_reader, open_writable
+from asl_runner.history.events import Event
+from asl_runner.history.journal import ExecutionJournal
+from asl_runner.history.records import ExecutionExists, ExecutionRecord, Status, StopRequest
+from asl_runner.history.writer import Writer
+
+_PAGE = 8
+"""Segments read at a time."""
+
+_END = (1 << 63) - 1
+
+
+class Store:
+    """One workspace's executions. Every method may be called from any thread; close it, or use it as a context manager.
+
+    Unless said otherwise a method raises `WorkspaceError`, naming the file, when the database cannot be read or
+    written, and `NotFound` for an ARN that is not here.
+    """
+
+    def __init__(self, path: Path, writer: Writer | None) -> None:
+        self.path = path
+        self._writer = writer
+        self._idle: list[sqlite3.Connection] = []
+        self._owner: ownership.Owner | None = None
+        self._definitions: set[str] = set()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, durability: Durability = "normal", read_only: bool = False) -> Store:
+        """Opens the database file, creating it and its directory when missing, unless `read_only`.
+
+        `durability`: with `normal` the end of this process loses nothing committed and a power cut may lose the last
+        transactions; with `full` neither does, at some milliseconds per transaction. `read_only` works in directories
+        that cannot be written, and raises `NotFound` when there is no database.
+        """
+        if read_only:
+            store = cls(path, None)
+            with store._reader():
+                return store
+        return cls(path, Writer(open_writable(path, durability), path))
+
+    def close(self) -> None:
+        """Writes what is waiting and lets go of the file. Executions still RUNNING become orphans."""
+        self._closed = True
+        if self._writer is not None:
+            self._writer.close()
+        while self._idle:
+            self._idle.pop().close()
+        if self._owner is not None:
+            self._owner.release()
+            self._owner = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def submit_create(self, record: ExecutionRecord) -> Future[ExecutionRecord]:
+        """Adds an execution run by this process; the future gives it with its owner once committed.
+
+        It fails with `ExecutionExists` when the ARN, or the name within the state machine, is taken.
+        """
+        owned = structs.replace(record, owner=self._claim(), pid=os.getpid())
+        digest = hashlib.sha256(owned.definition.encode()).hexdigest()
+        parameters = {**structs.asdict(owned), "digest": digest, "text": owned.definition}
+
+        def create(connection: sqlite3.Connection) -> ExecutionRecord:
+            connection.execute(statements.ADD_DEFINITION, parameters)
+            if connection.execute(statements.CREATE, parameters).rowcount == 0:
+                raise ExecutionExists(f"Execution Already Exists: '{owned.arn}'")
+            return owned
+
+        return self._writing().call(create)
+
+    def create_execution(self, record: ExecutionRecord) -> ExecutionRecord:
+        """`submit_create`, waited for."""
+        return self.submit_create(record).result()
+
+    def submit_finish(
+        self,
+        arn: str,
+        status: Status,
+        stop: float,
+        output: bytes | None = None,
+        error: str | None = None,
+        cause: str | None = None,
+    ) -> Future[None]:
+        """Records how an execution ended, in the same transaction as its last events or a later one."""
+        parameters = {"arn": arn, "status": status, "stop": stop, "output": output, "error": error, "cause": cause}
+
+        def finish(connection: sqlite3.Connection) -> None:
+            if connection.execute(statements.FINISH, parameters).rowcount == 0:
+                raise _unknown(arn)
+
+        return self._writing().call(finish)
+
+    def finish_execution(
+        self,
+        arn: str,
+        status: Status,
+        stop: float,
+        output: bytes | None = None,
+        error: str | None = None,
+        cause: str | None = None,
+    ) -> None:
+        """`submit_finish`, waited for."""
+        self.submit_finish(arn, status, stop, output, error, cause).result()
+
+    def journal(self, arn: str) -> ExecutionJournal:
+        """The journal of an execution created here."""
+        return ExecutionJournal(self._writing(), arn)
+
+    def execution(self, arn: str) -> ExecutionRecord:
+        """The execution with this ARN."""
+        with self._reader() as connection:
+            row = connection.execute(statements.BY_ARN, {"arn": arn}).fetchone()
+        if row is None:
+            raise _unknown(arn)
+        return statements.record(row)
+
+    def executions(
+        self, status: Status | None = None, machine: str | None = None, limit: int | None = None
+    ) -> list[ExecutionRecord]:
+        """Executions, newest first; `machine` is the name or the ARN of a state machine."""
+        wanted = []
+        if status is not None:
+            wanted.append("status = :status")
+        if machine is not None:
+            wanted.append("machine_arn = :machine" if machine.startswith("arn:") else "machine_name = :machine")
+        where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+        query = f"{statements.EXECUTION} {where} {statements.NEWEST_FIRST} LIMIT :limit"
+        parameters = {"status": status, "machine": machine, "limit": _END if limit is None else limit}
+        with self._reader() as connection:
+            return [statements.record(row) for row in connection.execute(query, parameters)]
+
+    def find(self, text: str) -> ExecutionRecord:
+        """The execution a person means by an ARN, a name, the beginning of a name, or `latest`.
+
+        Raises `NotFound` with names that are close, and `UsageError` listing the candidates when several are meant.
+        """
+        with self._reader() as connection:
+            return lookup.find(connection, text)
+
+    def names(self, prefix: str = "", limit: int = 100) -> list[str]:
+        """Names of executions that begin with `prefix`, in order: for shell completion."""
+        with self._reader() as connection:
+            parameters = {**lookup.prefix_range(prefix), "limit": limit}
+            return [name for (name,) in connection.execute(statements.NAMES, parameters)]
+
+    def event_count(self, arn: str) -> int:
+        """How many events of the execution are kept."""
+        with self._reader() as connection:
+            parameters = {"execution": _key(connection, arn)}
+            row = connection.execute(statements.EVENT_COUNT, parameters).fetchone()
+        return 0 if row is None else row[0]
+
+    def events(self, arn: str, *, first: int = 1, last: int | None = None, reverse: bool = False) -> Iterator[Event]:
+        """Events with ids from `first` to `last`, both included, in order of id; read as they are asked for."""
+        with self._reader() as connection:
+            execution = _key(connection, arn)
+        return self._events(execution, first, _END if last is None else last, reverse)
+
+    def _events(self, execution: int, first: int, last: int, reverse: bool) -> Iterator[Event]:
+        query = statements.SEGMENTS_DOWN if reverse else statements.SEGMENTS_UP
+        while first <= last:
+            parameters = {"execution": execution, "first": first, "last": last, "limit": _PAGE}
+            with self._reader() as connection:
+                rows = connection.execute(query, parameters).fetchall()
+            for low, high, blob in rows:
+                for event in self._decoded(blob, reverse):
+                    if first <= event.id <= last:
+                        yield event
+                if reverse:
+                    last = low - 1
+                else:
+                    first = high + 1
+            if len(rows) < _PAGE:
+                return
+
+    def _decoded(self, blob: bytes, reverse: bool) -> list[Event]:
+        try:
+            events = segments.decode(blob)
+        except msgspec.MsgspecError as failure:
+            raise WorkspaceError(
+                f"Cannot use the workspace database {self.path}: a history in it is damaged."
+            ) from failure
+        if reverse:
+            events.reverse()
+        return events
+
+    def request_stop(self, arn: str, error: str | None = None, cause: str | None = None) -> bool:
+        """Asks that a running execution end, whichever process runs it. False if it is not running any more."""
+        parameters = {"arn": arn, "asked": time.time(), "error": error, "cause": cause}
+
+        def ask(connection: sqlite3.Connection) -> bool:
+            connection.execute(statements.ASK_STOP, parameters)
+            row = connection.execute(statements.BY_ARN, {"arn": arn}).fetchone()
+            if row is None:
+                raise _unknown(arn)
+            return statements.record(row).status == "RUNNING"
+
+        return self._writing().call(ask).result()
+
+    def stop_requested(self, arn: str) -> StopRequest | None:
+        """The first request to stop this execution, if there was one."""
+        with self._reader() as connection:
+            row = connection.execute(statements.STOP_ASKED, {"arn": arn}).fetchone()
+        return None if row is None else StopRequest(*row)
+
+    def is_orphaned(self, record: ExecutionRecord) -> bool:
+        """RUNNING by the record, but the process that ran it is gone."""
+        return record.status == "RUNNING" and not ownership.is_alive(self._owners, record.owner)
+
+    @property
+    def _owners(self) -> Path:
+        return self.path.parent / "owners"
+
+    def _claim(self) -> str:
+        if self._owner is None:
+            ownership.sweep(self._owners)
+            self._owner = ownership.Owner(self._owners)
+        return self._owner.token
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise RuntimeError(f"the store of {self.path} was opened to read only")
+        return self._writer
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection of the caller's own for as long as it needs one."""
+        if self._closed:
+            raise RuntimeError(f"the store of {self.path} is closed")
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = open_reader(self.path)
+        try:
+            with explained(self.path):
+                yield connection
+        finally:
+            self._idle.append(connection)
+
+
+def _key(connection: sqlite3.Connection, arn: str) -> int:
+    row = connection.execute(statements.KEY, {"arn": arn}).fetchone()
+    if row is None:
+        raise _unknown(arn)
+    key: int = row[0]
+    return key
+
+
+def _unknown(arn: str) -> NotFound:
+    return NotFound(f"Execution Does Not Exist: '{arn}'")
