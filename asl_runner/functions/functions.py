@@ -1,0 +1,150 @@
+"""Local Lambda: finds the function of a name or ARN and runs it, as Lambda's Invoke API does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, TypeAlias
+from uuid import uuid4
+
+from msgspec import Struct
+
+from asl_runner.functions.payloads import check_request
+from asl_runner.functions.pool import Pool
+from asl_runner.functions.process import Client, Request, Response, Worker
+from asl_runner.functions.registry import Function, Registry, Runtime, Setting
+
+InvocationType: TypeAlias = Literal["RequestResponse", "Event", "DryRun"]
+
+_log = logging.getLogger(__name__)
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """Lambda's answer to Invoke. `function_error` is None or `Unhandled`; `log_tail` the last 4 KB of the log."""
+
+    status_code: int
+    payload: bytes
+    function_error: str | None
+    executed_version: str
+    log_tail: bytes
+    request_id: str
+    trace_id: str
+
+
+class Functions:
+    """The local functions of a project, for use from one event loop.
+
+    `root` is the project root and `config` the `[functions]` table (see `registry`). `environment` gives the variables
+    every function gets (region, `AWS_ENDPOINT_URL`, credentials); it is asked when a worker starts. `logs` is the
+    folder for logs. `client` chooses the runtime client of worker processes, by default AWS's where it is installed.
+
+    Call `close` when done: workers live until then.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        config: Mapping[str, Setting],
+        *,
+        runtime: Runtime = "process",
+        environment: Callable[[], Mapping[str, str]] = dict,
+        logs: Path,
+        region: str = "us-east-1",
+        account: str = "123456789012",
+        client: Client | None = None,
+    ) -> None:
+        self._registry = Registry(root, config, region=region, account=account)
+        self._runtime = runtime
+        self._environment = environment
+        self._logs = logs.absolute()
+        self._client: Client = client or ("awslambdaric" if find_spec("awslambdaric") else "fallback")
+        self._pools: dict[str, Pool] = {}
+        self._events: set[asyncio.Task[None]] = set()
+
+    def resolve(self, name_or_arn: str) -> Function:
+        """The function of that name or ARN. Raises `NotFound` (its message spells out the configuration to write)
+        and `ConfigurationError`."""
+        return self._registry.resolve(name_or_arn)
+
+    async def invoke(
+        self,
+        name_or_arn: str,
+        payload: bytes,
+        *,
+        client_context: str | None = None,
+        log: Path | None = None,
+        invocation_type: InvocationType = "RequestResponse",
+    ) -> Invocation:
+        """Runs a function on `payload`, JSON text. Cancelled, it kills the process that runs it.
+
+        `client_context` is JSON text. `log` is a file below the folder for logs, appended to; by default NAME.log.
+        `Event` returns at once and runs on; `DryRun` runs nothing.
+
+        Raises `NotFound` and `ConfigurationError` as `resolve`, `InvokeRefused` for a payload that is not JSON or too
+        large, and `WorkspaceError` if the function cannot be started or its log not be written. What goes wrong in the
+        function itself is data: `function_error` and `payload`.
+        """
+        function = self.resolve(name_or_arn)
+        check_request(payload, invocation_type)
+        request = Request(
+            id=str(uuid4()),
+            payload=payload,
+            log=self._logs / (log if log is not None else f"{function.name}.log"),
+            client_context=client_context,
+            trace_id=_trace_id(),
+        )
+        if invocation_type == "RequestResponse":
+            response = await self._run(function, request)
+            return _invocation(200, function, request, response)
+        if invocation_type == "Event":
+            task = asyncio.create_task(self._run_event(function, request))
+            self._events.add(task)
+            task.add_done_callback(self._events.discard)
+        return _invocation(202 if invocation_type == "Event" else 204, function, request, None)
+
+    async def close(self, grace: float = 10.0) -> None:
+        """Waits up to `grace` seconds for `Event` invocations under way, then stops every worker process."""
+        if self._events:
+            _, late = await asyncio.wait(self._events, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        self._pools.clear()
+
+    async def _run(self, function: Function, request: Request) -> Response:
+        pool = self._pools.get(function.arn.arn)
+        if pool is None:
+            pool = self._pools[function.arn.arn] = Pool(
+                function.concurrency, lambda: Worker(function, self._environment(), self._client)
+            )
+        return await pool.run(request)
+
+    async def _run_event(self, function: Function, request: Request) -> None:
+        """An asynchronous invocation: nobody waits for its answer, so a failure goes to the log."""
+        response = await self._run(function, request)
+        if response.function_error is not None:
+            _log.warning(
+                "The asynchronous invocation of %s failed: %s", function.name, response.payload.decode(errors="replace")
+            )
+
+
+def _invocation(status: int, function: Function, request: Request, response: Response | None) -> Invocation:
+    return Invocation(
+        status_code=status,
+        payload=response.payload if response else b"",
+        function_error=response.function_error if response else None,
+        executed_version=function.arn.version,
+        log_tail=response.log_tail if response else b"",
+        request_id=request.id,
+        trace_id=request.trace_id,
+    )
+
+
+def _trace_id() -> str:
+    """A tracing header (X-Ray) of its own: nothing is sampled here."""
+    return f"Root=1-{int(time.time()):08x}-{uuid4().hex[:24]};Parent={uuid4().hex[:16]};Sampled=0"

@@ -1,0 +1,246 @@
+"""Lambda tasks: a function ARN as `Resource`, and the optimized integration `lambda:invoke`.
+
+Source: reference sections 12 (errors) and 14; recorded histories for the shape of the answer and the texts of refusals.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from email.utils import formatdate
+from pathlib import Path
+from typing import get_args
+from uuid import uuid4
+
+import msgspec
+
+from asl_runner.definition.resource import Resource
+from asl_runner.errors import ConfigurationError, NotFound
+from asl_runner.expressions.environment import Json
+from asl_runner.functions import Functions, Invocation, InvocationType, InvokeRefused
+from asl_runner.functions.arn import LATEST, parse_function_name
+from asl_runner.functions.payloads import error_type
+from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
+
+_log = logging.getLogger(__name__)
+
+_PARAMETERS: dict[str, tuple[type, ...]] = {
+    "FunctionName": (str,),
+    "Payload": (object,),
+    "Qualifier": (str,),
+    "InvocationType": (str,),
+    "LogType": (str,),
+    "ClientContext": (str, dict),
+}
+
+
+class LambdaFunction:
+    """Answers tasks whose `Resource` is a function ARN: the function gets the input, its answer is the result."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    async def __call__(self, call: TaskCall) -> Json:
+        """The function's answer. Raises `TaskFailed` with the function's error type and its error payload."""
+        invocation = await _invoke(self._functions, call, call.resource.arn, msgspec.json.encode(call.input))
+        return _parsed(invocation.payload)
+
+
+class LambdaInvoke:
+    """Answers `lambda:invoke` tasks, request-response."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    async def __call__(self, call: TaskCall) -> Json:
+        """Invoke's answer as Step Functions shows it, `Payload` parsed. Raises `TaskFailed`."""
+        if call.resource.action != "invoke" or call.resource.pattern:
+            raise TaskFailed(
+                "States.Runtime",
+                f"The resource {call.resource.arn} is not available here: of lambda, invoke without a suffix is.",
+            )
+        parameters = _checked(call.input)
+        name = parameters["FunctionName"]
+        qualifier = parameters.get("Qualifier")
+        written = parse_function_name(name)
+        if qualifier and written is not None and not written.qualifier:
+            name = f"{name}:{qualifier}"
+        invocation = await _invoke(
+            self._functions,
+            call,
+            name,
+            _payload(parameters.get("Payload")),
+            client_context=_client_context(parameters.get("ClientContext")),
+            invocation_type=parameters.get("InvocationType", "RequestResponse"),
+        )
+        return _answer(invocation, tail=parameters.get("LogType") == "Tail")
+
+
+def problem(functions: Functions, resource: Resource, parameters: Json = None) -> str | None:
+    """Why a task could not run here, or None: for a look over the machine before it starts.
+
+    `parameters` is the task's `Parameters` or `Arguments` as written; a function name computed at run time is not
+    judged. The text spells out the configuration to write.
+    """
+    if resource.kind == "lambda":
+        name = resource.arn
+    elif resource.service == "lambda" and isinstance(parameters, dict):
+        name = parameters.get("FunctionName")
+        if not isinstance(name, str) or name.startswith("{%"):
+            return None
+    else:
+        return None
+    try:
+        functions.resolve(name)
+    except (NotFound, ConfigurationError) as error:
+        return str(error)
+    return None
+
+
+async def _invoke(
+    functions: Functions,
+    call: TaskCall,
+    name: str,
+    payload: bytes,
+    *,
+    client_context: str | None = None,
+    invocation_type: InvocationType = "RequestResponse",
+) -> Invocation:
+    log = Path(_file_name(call.execution.name), f"{call.log_name or _file_name(call.state)}.log")
+    try:
+        invocation = await functions.invoke(
+            name, payload, client_context=client_context, log=log, invocation_type=invocation_type
+        )
+    except NotFound as missing:
+        # The cause is AWS's text; what to put in the configuration goes where a person looks for it.
+        _log.warning("%s", missing)
+        arn = _full_arn(name, call.execution)
+        raise _refused("ResourceNotFoundException", f"Function not found: {arn}", 404) from None
+    except InvokeRefused as refusal:
+        raise _refused(refusal.code, refusal.message, refusal.status) from None
+    if invocation.function_error is not None:
+        raise _failed(invocation.payload)
+    return invocation
+
+
+def _failed(payload: bytes) -> TaskFailed:
+    """A function's error: its type and whole payload, or `Lambda.Unknown` where it names no type."""
+    text = payload.decode(errors="replace")
+    name = error_type(payload)
+    if name is not None:
+        return TaskFailed(name, text)
+    return TaskFailed(
+        "Lambda.Unknown",
+        f"The cause could not be determined because Lambda did not return an error type. Returned payload: {text}",
+    )
+
+
+def _refused(code: str, message: str, status: int) -> TaskFailed:
+    cause = (
+        f"{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {uuid4()}; Proxy: null)"
+    )
+    return TaskFailed(f"Lambda.{code}", cause)
+
+
+def _full_arn(name: str, execution: ExecutionInfo) -> str:
+    """The ARN Lambda names in its refusal: complete, and always with a version."""
+    written = parse_function_name(name)
+    if written is None:
+        return name
+    _, partition, _, region, account, *_ = execution.arn.split(":") + [""] * 5
+    arn = written.completed(partition=partition or "aws", region=region, account=account)
+    return f"{arn.unqualified}:{arn.qualifier or LATEST}"
+
+
+def _checked(parameters: Json) -> dict[str, Json]:
+    """The parameters of Invoke. Raises `TaskFailed` with every field that is missing, unknown or of a wrong kind."""
+    if not isinstance(parameters, dict):
+        parameters = {}
+    problems = [
+        f'The field "{name}" is not supported by Step Functions' for name in parameters if name not in _PARAMETERS
+    ]
+    if "FunctionName" not in parameters:
+        problems.append("The field 'FunctionName' is required but was missing")
+    problems += [
+        f"The value of the field '{name}' has an invalid format"
+        for name, kinds in _PARAMETERS.items()
+        if name in parameters and not isinstance(parameters[name], kinds)
+    ]
+    kind = parameters.get("InvocationType", "RequestResponse")
+    if isinstance(kind, str) and kind not in get_args(InvocationType):
+        problems.append("The value of the field 'InvocationType' has an invalid format")
+    if problems:
+        shown = msgspec.json.encode(parameters).decode()
+        raise TaskFailed(
+            "States.Runtime",
+            f"The Parameters '{shown}' could not be used to start the Task: [{', '.join(problems)}]",
+        )
+    return parameters
+
+
+def _payload(value: Json) -> bytes:
+    """The request body: a string is sent as it is, anything else as JSON; none is `{}` (recorded)."""
+    if value is None:
+        return b"{}"
+    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def _client_context(value: Json) -> str | None:
+    """ClientContext as JSON text: given as an object, as JSON text, or in base64 as the API takes it."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
+    text: str = value
+    if text.lstrip().startswith("{"):
+        return text
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        raise _refused(
+            "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON.", 400
+        ) from None
+
+
+def _parsed(payload: bytes) -> Json:
+    """The payload as JSON where it is JSON, else as text."""
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return payload.decode(errors="replace")
+
+
+def _answer(invocation: Invocation, *, tail: bool) -> dict[str, Json]:
+    """Step Functions' view of the answer, in its order (recorded)."""
+    answer: dict[str, Json] = {}
+    headers: dict[str, str] = {}
+    log_result = base64.b64encode(invocation.log_tail).decode()
+    if invocation.status_code == 200:
+        answer["ExecutedVersion"] = invocation.executed_version
+        if tail:
+            answer["LogResult"] = headers["X-Amz-Log-Result"] = log_result
+        headers["X-Amz-Executed-Version"] = invocation.executed_version
+    headers |= {
+        "x-amzn-Remapped-Content-Length": "0",
+        "Connection": "keep-alive",
+        "x-amzn-RequestId": invocation.request_id,
+        "Content-Length": str(len(invocation.payload)),
+        "Date": formatdate(usegmt=True),
+        "X-Amzn-Trace-Id": invocation.trace_id,
+        "Content-Type": "application/json",
+    }
+    return answer | {
+        "Payload": _parsed(invocation.payload),
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {name: [value] for name, value in headers.items()},
+            "HttpHeaders": dict(sorted(headers.items(), key=lambda header: header[0].lower())),
+            "HttpStatusCode": invocation.status_code,
+        },
+        "SdkResponseMetadata": {"RequestId": invocation.request_id},
+        "StatusCode": invocation.status_code,
+    }
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+|^\.+", "_", text)[:120] or "_"
