@@ -1,0 +1,1 @@
+"""Built-in algorithms, each a program that honours the container contract."""

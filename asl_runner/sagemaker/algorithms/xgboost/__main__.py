@@ -1,0 +1,45 @@
+"""The programs of the built-in XGBoost image: `train` and `serve`, as `docker run IMAGE train` would start them."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from asl_runner.sagemaker.algorithms.xgboost.errors import ToolkitError, failure_text
+from asl_runner.sagemaker.containers.tree import Tree
+
+USAGE = "usage: python -m asl_runner.sagemaker.algorithms.xgboost train|serve"
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code of the program named by the one argument."""
+    if arguments == ["train"]:
+        return run_training(Tree.of_this_process())
+    if arguments == ["serve"]:
+        from asl_runner.sagemaker.algorithms.xgboost.serve import serve
+
+        return serve(Tree.of_this_process())
+    sys.stderr.write(USAGE + "\n")
+    return 2
+
+
+def run_training(tree: Tree) -> int:
+    """0, or 1 with the reason in `output/failure` and in the log."""
+    from asl_runner.sagemaker.algorithms.xgboost.output import log
+    from asl_runner.sagemaker.algorithms.xgboost.train import exit_on_sigterm, train
+
+    exit_on_sigterm()
+    try:
+        train(tree)
+    except Exception as error:  # noqa: BLE001 - the outermost place: every failure belongs into the failure file
+        if not isinstance(error, ToolkitError):
+            sys.stdout.write(traceback.format_exc())
+        log(failure_text(error), "ERROR")
+        tree.output.mkdir(parents=True, exist_ok=True)
+        tree.failure.write_text(failure_text(error), encoding="utf-8")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
