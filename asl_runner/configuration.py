@@ -10,7 +10,7 @@
 
     [functions]                        # a glob on the function's name or ARN -> the code that answers
     "order-*" = "lambdas/orders.py:handler"
-    "resize"  = { code = "lambdas/resize", handler = "app.handler", timeout = 30, environment = { LEVEL = "debug" } }
+    "resize"  = { path = "lambdas/resize", handler = "app.handler", timeout = 30, environment = { LEVEL = "debug" } }
 
     [images]                           # a glob on the image URI -> a built-in algorithm, or a command
     "*/my-training:*" = { command = ["python", "train.py"] }
@@ -36,34 +36,11 @@ from asl_runner.errors import ConfigurationError
 
 FILE_NAME = "asl-runner.toml"
 WORKSPACE_NAME = ".asl-runner"
-LIMITS = ("payload_bytes", "history_events", "inline_map_concurrency")
 Runtime: TypeAlias = Literal["process", "inline"]
 
 
-class FunctionSetting(Struct, frozen=True, kw_only=True):
-    """One entry of `[functions]`."""
-
-    pattern: str
-    """A shell glob, matched against the function's name and its whole ARN."""
-    code: Path
-    """A Python file or a code folder, absolute."""
-    handler: str | None = None
-    """What follows the colon in `path:handler`, or the `handler` key; None leaves the choice to the convention."""
-    environment: dict[str, str] = {}
-    timeout: float | None = None
-    """Seconds."""
-    memory: int | None = None
-    """Megabytes, told to the function; not enforced."""
-    runtime: Runtime | None = None
-
-
-class ImageSetting(Struct, frozen=True, kw_only=True):
-    """One entry of `[images]`: a built-in algorithm or a command, never both."""
-
-    pattern: str
-    algorithm: str | None = None
-    command: tuple[str, ...] | None = None
-    environment: dict[str, str] = {}
+Setting: TypeAlias = str | dict[str, Any]
+"""An entry of `[functions]` or `[images]` as written, checked."""
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -78,10 +55,12 @@ class Configuration(Struct, frozen=True, kw_only=True):
     target: Literal["local"] = "local"
     workspace: Path
     runtime: Runtime = "process"
-    functions: tuple[FunctionSetting, ...] = ()
-    images: tuple[ImageSetting, ...] = ()
-    limits: dict[str, int | None] = {}
-    """By name; None lifts a limit."""
+    functions: dict[str, Setting] = {}
+    """Function name or ARN, or a glob over either, to `path`, `path:handler` or a table, in the order written."""
+    images: dict[str, Setting] = {}
+    """A glob on the image URI to a built-in algorithm's name or a table, in the order written."""
+    limits: dict[str, Any] = {}
+    """Fields of `interpreter.limits.Limits`; None lifts a limit."""
     progress: Literal["auto", "live", "plain", "none"] = "auto"
 
     @property
@@ -136,6 +115,10 @@ def _text(file: Path) -> str:
         raise ConfigurationError(f"{file}: the configuration cannot be read: {reason}") from None
 
 
+Kind: TypeAlias = Callable[[Any, tuple[str, ...]], Any]
+"""Reads one value at a place of the document; raises `ValueError` saying what was expected."""
+
+
 class _Reader:
     """Turns one document into a `Configuration`, collecting its problems."""
 
@@ -147,7 +130,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def read(self, document: Mapping[str, Any]) -> Configuration:
-        kinds: dict[str, Callable[[Any, tuple[str, ...]], Any]] = {
+        kinds: dict[str, Kind] = {
             "region": self.string,
             "account": self.account,
             "role": self.string,
@@ -169,9 +152,7 @@ class _Reader:
         line = find_line(self.text, (*self.prefix, *where))
         self.problems.append(f"{self.file}:{line}: {message}")
 
-    def table(
-        self, value: Any, where: tuple[str, ...], kinds: Mapping[str, Callable[[Any, tuple[str, ...]], Any]]
-    ) -> dict[str, Any]:
+    def table(self, value: Any, where: tuple[str, ...], kinds: Mapping[str, Kind]) -> dict[str, Any]:
         """The known keys of a table, read; unknown ones are problems."""
         read: dict[str, Any] = {}
         for key, item in value.items():
@@ -183,7 +164,7 @@ class _Reader:
                 read[key] = found
         return read
 
-    def checked(self, kind: Callable[[Any, tuple[str, ...]], Any], item: Any, where: tuple[str, ...]) -> Any:
+    def checked(self, kind: Kind, item: Any, where: tuple[str, ...]) -> Any:
         try:
             return kind(item, where)
         except ValueError as problem:
@@ -208,7 +189,12 @@ class _Reader:
             raise ValueError(f"expected a positive number, found {value!r}")
         return value
 
-    def one_of(self, *allowed: str) -> Callable[[Any, tuple[str, ...]], str]:
+    def whole(self, value: Any, where: tuple[str, ...]) -> int:
+        if not _is_whole(value):
+            raise ValueError(f"expected a positive whole number, found {value!r}")
+        return cast(int, value)
+
+    def one_of(self, *allowed: str) -> Kind:
         def read(value: Any, where: tuple[str, ...]) -> str:
             if value not in allowed:
                 choices = " or ".join(f'"{name}"' for name in allowed)
@@ -230,79 +216,78 @@ class _Reader:
             raise ValueError(f'expected a list of texts, like ["python", "train.py"], found {value!r}')
         return tuple(value)
 
-    def functions(self, value: Any, where: tuple[str, ...]) -> tuple[FunctionSetting, ...]:
-        return tuple(self.entries(value, where, self.function, '"NAME-OR-GLOB" = "lambdas/file.py:handler"'))
+    def functions(self, value: Any, where: tuple[str, ...]) -> dict[str, Setting]:
+        return self.entries(value, where, self.function, '"NAME-OR-GLOB" = "lambdas/file.py:handler"')
 
-    def images(self, value: Any, where: tuple[str, ...]) -> tuple[ImageSetting, ...]:
-        return tuple(self.entries(value, where, self.image, '"*/my-image:*" = "xgboost"'))
+    def images(self, value: Any, where: tuple[str, ...]) -> dict[str, Setting]:
+        return self.entries(value, where, self.image, '"*/my-image:*" = "xgboost"')
 
-    def entries(self, value: Any, where: tuple[str, ...], kind: Callable[..., Any], example: str) -> list[Any]:
+    def entries(self, value: Any, where: tuple[str, ...], kind: Kind, example: str) -> dict[str, Setting]:
         if not isinstance(value, dict):
             raise ValueError(f"expected a table with entries like {example}, found {value!r}")
-        read = [self.checked(kind, item, (*where, pattern)) for pattern, item in value.items()]
-        return [entry for entry in read if entry is not None]
+        for pattern, item in value.items():
+            self.checked(kind, item, (*where, pattern))
+        return value
 
-    def function(self, value: Any, where: tuple[str, ...]) -> FunctionSetting | None:
-        expected = '"path/to/file.py:handler", or a table with `code` and optionally `handler`'
-        if isinstance(value, str):
-            value = {"code": value}
-        if not isinstance(value, dict):
+    def function(self, value: Any, where: tuple[str, ...]) -> None:
+        expected = '"path/to/file.py:handler", or a table with `path` and optionally `handler`'
+        table = {"path": value} if isinstance(value, str) else value
+        if not isinstance(table, dict):
             raise ValueError(f"expected {expected}, found {value!r}")
-        kinds: dict[str, Callable[[Any, tuple[str, ...]], Any]] = {
-            "code": self.string,
-            "handler": self.string,
-            "environment": self.strings,
-            "timeout": self.positive,
-            "memory": self.positive,
-            "runtime": self.one_of("process", "inline"),
-        }
-        before = len(self.problems)
-        fields = self.table(value, where, kinds)
-        if len(self.problems) > before:
-            return None
-        if "code" not in fields:
-            raise ValueError(f"expected {expected}, found no `code`")
-        code, colon, handler = fields.pop("code").rpartition(":")
-        if not colon:
-            code, handler = handler, fields.get("handler")
-        elif "handler" in fields:
-            raise ValueError("the handler is given twice: after the colon of `code`, and as `handler`")
-        path = self.root / os.path.expanduser(code)
-        if not path.exists():
-            raise ValueError(f"there is no file or folder {path}")
-        return FunctionSetting(pattern=where[-1], code=path, **{**fields, "handler": handler})
-
-    def image(self, value: Any, where: tuple[str, ...]) -> ImageSetting | None:
-        if isinstance(value, str):
-            value = {"algorithm": value}
-        if not isinstance(value, dict):
-            raise ValueError(f'expected "xgboost" or a table with `command`, found {value!r}')
-        before = len(self.problems)
         fields = self.table(
-            value,
+            table,
+            where,
+            {
+                "path": self.string,
+                "handler": self.string,
+                "environment": self.strings,
+                "timeout": self.positive,
+                "memory": self.whole,
+                "concurrency": self.whole,
+                "runtime": self.one_of("process", "inline"),
+                "python": self.string,
+            },
+        )
+        if "path" not in table:
+            raise ValueError(f"expected {expected}, found no `path`")
+        written = fields.get("path", "")
+        path, colon, _ = written.rpartition(":")
+        named = self.root / os.path.expanduser(path if colon and isinstance(value, str) else written)
+        if written and not named.exists():
+            raise ValueError(f"there is no file or folder {named}")
+
+    def image(self, value: Any, where: tuple[str, ...]) -> None:
+        table = {"algorithm": value} if isinstance(value, str) else value
+        if not isinstance(table, dict):
+            raise ValueError(f'expected "xgboost" or a table with `command`, found {value!r}')
+        self.table(
+            table,
             where,
             {"algorithm": self.one_of("xgboost"), "command": self.words, "environment": self.strings},
         )
-        if len(self.problems) > before:
-            return None
-        if ("algorithm" in fields) == ("command" in fields):
+        if ("algorithm" in table) == ("command" in table):
             raise ValueError("expected exactly one of `algorithm` and `command`")
-        return ImageSetting(pattern=where[-1], **fields)
 
     def limits(self, value: Any, where: tuple[str, ...]) -> dict[str, int | None]:
         if not isinstance(value, dict):
             raise ValueError(f"expected a table, found {value!r}")
-        return {
-            name: None if limit == "none" else limit
-            for name, limit in self.table(value, where, dict.fromkeys(LIMITS, self.limit)).items()
+        kinds: dict[str, Kind] = {
+            "payload_bytes": self.limit,
+            "history_events": self.limit,
+            "inline_map_concurrency": self.whole,
         }
+        return {name: None if limit == "none" else limit for name, limit in self.table(value, where, kinds).items()}
 
     def limit(self, value: Any, where: tuple[str, ...]) -> int | str:
         if value == "none":
             return "none"
-        if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        if not _is_whole(value):
             raise ValueError(f'expected a positive whole number, or "none" to lift the limit, found {value!r}')
-        return value
+        return cast(int, value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def find_line(text: str, path: tuple[str, ...]) -> int:

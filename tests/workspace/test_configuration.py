@@ -20,7 +20,7 @@ progress = "plain"
 [functions]
 "order-*" = "code.py:handle"
 plain = "code.py"
-"arn:aws:lambda:*:*:function:x" = { code = "folder", handler = "app.run", timeout = 2.5, environment = { A = "b" } }
+"arn:aws:lambda:*:*:function:x" = { path = "folder", handler = "app.run", timeout = 2.5, environment = { A = "b" } }
 
 [images]
 "*xgboost*" = "xgboost"
@@ -45,19 +45,17 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (read.root, read.region, read.account, read.runtime) == (tmp_path, "eu-central-1", "111122223333", "inline")
     assert read.workspace == tmp_path / "state"
     assert read.progress == "plain"
-    orders, plain, full = read.functions
-    assert (orders.pattern, orders.code, orders.handler) == ("order-*", tmp_path / "code.py", "handle")
-    assert (plain.code, plain.handler) == (tmp_path / "code.py", None)
-    assert (full.code, full.handler, full.timeout, full.environment) == (
-        tmp_path / "folder",
-        "app.run",
-        2.5,
-        {"A": "b"},
-    )
-    assert [(image.algorithm, image.command) for image in read.images] == [
-        ("xgboost", None),
-        (None, ("python", "train.py")),
-    ]
+    assert read.functions == {
+        "order-*": "code.py:handle",
+        "plain": "code.py",
+        "arn:aws:lambda:*:*:function:x": {
+            "path": "folder",
+            "handler": "app.run",
+            "timeout": 2.5,
+            "environment": {"A": "b"},
+        },
+    }
+    assert read.images == {"*xgboost*": "xgboost", "*/mine:*": {"command": ["python", "train.py"]}}
     assert read.limits == {"history_events": None, "payload_bytes": 1000}
     assert read.role_arn == "arn:aws:iam::111122223333:role/asl-runner"
 
@@ -89,11 +87,10 @@ def test_the_nearest_file_upward_wins(tmp_path: Path) -> None:
         ('\ntarget = "mars"', 2, ["target", '"local"', "'mars'"]),
         ('[functions]\nf = "missing.py:handler"', 2, ["functions.f", "no file or folder", "missing.py"]),
         ("[functions]\nf = 3", 2, ["functions.f", "expected", "handler", "3"]),
-        ('[functions]\n"a.b" = { code = "code.py", handlr = "x" }', 2, ["'handlr'", 'Did you mean "handler"?']),
-        ('[functions.f]\ncode = "code.py:a"\nhandler = "b"', 1, ["given twice"]),
-        ('[functions.f]\ncode = "code.py"\ntimeout = -1', 3, ["functions.f.timeout", "positive", "-1"]),
-        ('[functions.f]\nhandler = "b"', 1, ["no `code`"]),
-        ('[functions.f]\ncode = "code.py"\nenvironment = { A = 1 }', 3, ["in quotes", "1"]),
+        ('[functions]\n"a.b" = { path = "code.py", handlr = "x" }', 2, ["'handlr'", 'Did you mean "handler"?']),
+        ('[functions.f]\npath = "code.py"\ntimeout = -1', 3, ["functions.f.timeout", "positive", "-1"]),
+        ('[functions.f]\nhandler = "b"', 1, ["no `path`"]),
+        ('[functions.f]\npath = "code.py"\nenvironment = { A = 1 }', 3, ["in quotes", "1"]),
         ('[images]\nx = "xgbost"', 2, ["images.x", 'Did you mean "xgboost"?']),
         ('[images.x]\nalgorithm = "xgboost"\ncommand = ["a"]', 1, ["exactly one"]),
         ("[images.x]\ncommand = []", 2, ["list of texts"]),

@@ -1,0 +1,28 @@
+"""`asl-runner completion`: the script that teaches a shell to complete commands, files and execution names."""
+
+from __future__ import annotations
+
+import click
+
+VARIABLE = "_ASL_RUNNER_COMPLETE"
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    Examples:
+      eval "$(asl-runner completion bash)"       in ~/.bashrc
+      eval "$(asl-runner completion zsh)"        in ~/.zshrc
+      asl-runner completion fish > ~/.config/fish/completions/asl-runner.fish
+    """
+    from click.shell_completion import ShellComplete, get_completion_class
+
+    from asl_runner.cli.entry import command_group
+
+    found = get_completion_class(shell)
+    assert found is not None
+    # The plain class's `source`: bash's own first runs bash to look at its version.
+    click.echo(ShellComplete.source(found(command_group(), {}, "asl-runner", VARIABLE)))

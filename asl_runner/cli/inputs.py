@@ -1,0 +1,108 @@
+"""What a command reads: the definition and the input of an execution."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from asl_runner.errors import UsageError
+from asl_runner.expressions.environment import Json
+
+EXAMPLE = """Expected one JSON value, like --input '{"id": 7}', or --input @file.json, or - for standard input."""
+
+
+def read_definition(file: str) -> Path | bytes:
+    """What `definition.load` takes for FILE: a path, or the text on standard input for `-`."""
+    if file == "-":
+        return sys.stdin.buffer.read()
+    path = Path(file)
+    if path.is_dir():
+        raise UsageError(f"{file} is a directory; name the definition file in it.")
+    if not path.exists():
+        raise UsageError(f"There is no file {file}.{_similar_file(path)}")
+    return path
+
+
+def machine_name(file: str) -> str:
+    """The state machine's name: the file's, without `.asl.json` and the like, in characters AWS allows in a name."""
+    import re
+
+    if file == "-":
+        return "stdin"
+    name = re.sub(r"(\.asl)?(\.(json|yaml|yml))?$", "", Path(file).name)
+    return re.sub(r"[^\w.-]+", "-", name).strip("-")[:80] or "state-machine"
+
+
+def read_input(text: str | None) -> Json:
+    """The execution's input from `--input`: JSON, `@file`, or `-`; `{}` when not given. Raises `UsageError`."""
+    if text is None:
+        return {}
+    source = "--input"
+    data = os.fsencode(text)
+    if text == "-":
+        source, data = "standard input", sys.stdin.buffer.read()
+    elif text.startswith("@"):
+        source = text[1:]
+        try:
+            data = Path(source).read_bytes()
+        except OSError as problem:
+            raise UsageError(f"The input file {source} cannot be read: {problem.strerror}.") from None
+    return parse_input(data, source)
+
+
+def parse_input(data: bytes, source: str) -> Json:
+    """One JSON value. Raises `UsageError` saying what is wrong where."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UsageError(f"The input ({source}) is not JSON: {_where_wrong(data)} {EXAMPLE}") from None
+
+
+def _where_wrong(data: bytes) -> str:
+    """The standard library says line and column, which msgspec does not."""
+    import json
+
+    try:
+        text = data.decode("utf-8-sig")
+        if not text.strip():
+            return "it is empty."
+        json.loads(text)
+    except UnicodeDecodeError:
+        return "it is not UTF-8 text."
+    except json.JSONDecodeError as problem:
+        shown = text.splitlines()[problem.lineno - 1].strip()[:60] if text.splitlines() else ""
+        return f"{problem.msg} at line {problem.lineno}, column {problem.colno}: {shown}"
+    except RecursionError:
+        return "it is nested too deeply."
+    return "it has a number JSON does not allow (NaN, Infinity or out of range), or a byte order mark."
+
+
+def _similar_file(path: Path) -> str:
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f" Did you mean {path.parent / near[0]}?" if near else ""
+
+
+def definition_files(incomplete: str) -> list[str]:
+    """Paths that continue what was typed: folders, and files a definition may be in."""
+    directory, _, start = incomplete.rpartition("/")
+    base = f"{directory}/" if directory or incomplete.startswith("/") else ""
+    try:
+        entries = sorted(Path(base or ".").iterdir())
+    except OSError:
+        return []
+    return [
+        f"{base}{entry.name}{'/' if entry.is_dir() else ''}"
+        for entry in entries
+        if entry.name.startswith(start)
+        and (start.startswith(".") or not entry.name.startswith("."))
+        and (entry.is_dir() or entry.suffix in (".json", ".yaml", ".yml", ".asl"))
+    ]

@@ -1,0 +1,219 @@
+"""A workspace: its directory, its executions, and the wiring of an execution's ports to what is local.
+
+    async with Workspace.open() as workspace:
+        running = await workspace.start(machine, {"id": 7}, machine_name="order")
+        outcome = await running.result()
+
+Everything is made when first needed: a machine without Tasks starts no process, no server, and imports neither.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from asl_runner.configuration import Configuration, load_configuration
+from asl_runner.errors import NotFound
+from asl_runner.history.records import ExecutionRecord, Status
+from asl_runner.history.store import Store
+
+if TYPE_CHECKING:
+    from asl_runner.definition.model import StateMachine
+    from asl_runner.expressions.environment import Json
+    from asl_runner.interpreter.limits import Limits
+    from asl_runner.interpreter.ports import Clock
+    from asl_runner.workspace.local import LocalTarget
+    from asl_runner.workspace.running import Observer, RunningExecution
+
+DATABASE = "workspace.db"
+
+
+class Workspace:
+    """One workspace directory. Use it as a context manager to read, as an asynchronous one to run executions."""
+
+    def __init__(self, configuration: Configuration, directory: Path | None = None) -> None:
+        """`directory` overrides the configuration's; nothing is created or read yet."""
+        self.configuration = configuration
+        self.directory = directory or configuration.workspace
+        self._reading: Store | None = None
+        self._writing: Store | None = None
+        self._local: LocalTarget | None = None
+        self._running: list[RunningExecution] = []
+
+    @classmethod
+    def open(cls, directory: Path | None = None, configuration: Configuration | None = None) -> Workspace:
+        """The workspace of a directory, with the nearest configuration unless one is given."""
+        return cls(configuration or load_configuration(), directory)
+
+    async def start(
+        self,
+        machine: StateMachine,
+        input: Json,
+        *,
+        machine_name: str = "state-machine",
+        name: str | None = None,
+        clock: Clock | Literal["real", "virtual"] = "real",
+        observers: Sequence[Observer] = (),
+    ) -> RunningExecution:
+        """Starts an execution, which is then kept here. `name` defaults to a new UUID.
+
+        Raises `UsageError` for a name or input AWS would not take and for a Task that cannot run here (the message says
+        what to configure), `ExecutionExists` for a name that is taken, `WorkspaceError` when nothing can be written.
+        """
+        import asyncio
+
+        from asl_runner.interpreter.execution import Execution
+        from asl_runner.interpreter.payload import encode
+        from asl_runner.interpreter.ports import ExecutionInfo, Ports
+        from asl_runner.workspace import preflight
+        from asl_runner.workspace.running import ObservedJournal, RunningExecution
+
+        limits = self._limits()
+        name = str(uuid.uuid4()) if name is None else name
+        preflight.check_name(name)
+        preflight.check_name(machine_name, "state machine")
+        text = encode(input)
+        preflight.check_input(text, limits)
+        tasks = self.local.tasks_for(machine)
+        ticking = _clock(clock)
+        record = self._record(machine, machine_name, name, text, ticking.now())
+        store = self._store_to_write()
+        record = await asyncio.wrap_future(store.submit_create(record))
+        info = ExecutionInfo(
+            arn=record.arn,
+            name=record.name,
+            state_machine_arn=record.machine_arn,
+            state_machine_name=record.machine_name,
+            role_arn=record.role_arn,
+            region=self.configuration.region,
+            start_time=record.start,
+        )
+        journal = store.journal(record.arn)
+        ports = Ports(
+            clock=ticking,
+            journal=ObservedJournal(journal, observers) if observers else journal,
+            tasks=tasks,
+            seed=record.seed,
+        )
+        running = RunningExecution(record, Execution(machine, input, info, ports, limits=limits), store)
+        self._running.append(running)
+        return running
+
+    def executions(
+        self, *, status: Status | None = None, machine: str | None = None, limit: int | None = None
+    ) -> list[ExecutionRecord]:
+        """The executions kept here, newest first; none where nothing has run yet."""
+        try:
+            return self.store.executions(status, machine, limit)
+        except NotFound:
+            return []
+
+    def find(self, text: str) -> ExecutionRecord:
+        """The execution a person means by an ARN, a name, the beginning of a name, or `latest`.
+
+        Raises `NotFound` with close names, `UsageError` with the candidates when several are meant.
+        """
+        return self.store.find(text)
+
+    @property
+    def store(self) -> Store:
+        """The executions, to read. Raises `NotFound` where nothing has run yet."""
+        if self._writing is not None:
+            return self._writing
+        if self._reading is None:
+            self._reading = Store.open(self.directory / DATABASE, read_only=True)
+        return self._reading
+
+    def stop(self, record: ExecutionRecord, error: str | None = None, cause: str | None = None) -> bool:
+        """Asks that an execution end, whichever process runs it; False if it has ended already.
+
+        One whose process is gone is ended here and now.
+        """
+        from asl_runner.workspace.orphans import abort_orphan
+
+        store = self._store_to_write()
+        if store.is_orphaned(record):
+            abort_orphan(store, record, error, cause)
+            return True
+        return store.request_stop(record.arn, error, cause)
+
+    @property
+    def local(self) -> LocalTarget:
+        """What Tasks run on in this process."""
+        if self._local is None:
+            from asl_runner.workspace.local import LocalTarget
+
+            self._local = LocalTarget(self.configuration, self.directory)
+        return self._local
+
+    def close(self) -> None:
+        """Writes what is waiting and lets go of the database."""
+        for store in (self._reading, self._writing):
+            if store is not None:
+                store.close()
+        self._reading = self._writing = None
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Workspace:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops what still runs, then ends every process and thread started here."""
+        try:
+            for running in self._running:
+                running.stop(cause="The process that ran the execution ended.")
+            for running in self._running:
+                await running.settle()
+            if self._local is not None:
+                await self._local.close()
+        finally:
+            self._running.clear()
+            self._local = None
+            self.close()
+
+    def _limits(self) -> Limits:
+        from asl_runner.interpreter.limits import AWS_LIMITS, Limits
+
+        return Limits(**self.configuration.limits) if self.configuration.limits else AWS_LIMITS
+
+    def _store_to_write(self) -> Store:
+        if self._writing is None:
+            self._writing = Store.open(self.directory / DATABASE)
+        return self._writing
+
+    def _record(
+        self, machine: StateMachine, machine_name: str, name: str, text: bytes, start: float
+    ) -> ExecutionRecord:
+        prefix = f"arn:aws:states:{self.configuration.region}:{self.configuration.account}"
+        return ExecutionRecord(
+            arn=f"{prefix}:execution:{machine_name}:{name}",
+            name=name,
+            machine_arn=f"{prefix}:stateMachine:{machine_name}",
+            machine_name=machine_name,
+            definition=machine.source,
+            input=text,
+            start=start,
+            role_arn=self.configuration.role_arn,
+            seed=uuid.uuid4().hex,
+        )
+
+
+def _clock(clock: Clock | Literal["real", "virtual"]) -> Clock:
+    if not isinstance(clock, str):
+        return clock
+    from asl_runner.interpreter.clocks import RealClock, VirtualClock
+
+    return RealClock() if clock == "real" else VirtualClock(time.time())
