@@ -217,3 +217,5 @@ class StateMachine(Scope, frozen=True, kw_only=True):
     version: str = "1.0"
     timeout_seconds: int | None = None
     query_language: QueryLanguage = "JSONPath"
+    placeholders: tuple[str, ...] = ()
+    """The texts with placeholders (`${Name}`) that stand where a value is needed: a run needs them replaced."""

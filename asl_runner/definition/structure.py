@@ -1,0 +1,309 @@
+"""The walk over a document along the table of fields: all problems reported, all values compiled, in one pass.
+
+The result mirrors the document: each object becomes a dict of its compiled fields, which the parser takes to structs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from asl_runner.definition import fields as f
+from asl_runner.definition.compiling import Compiler, Unresolved
+from asl_runner.definition.diagnostics import Report, did_you_mean
+from asl_runner.definition.fields import Field, Language, Shape, fields_of, groups_of, required_of
+from asl_runner.definition.json_text import Path
+from asl_runner.definition.kinds import check_plain
+from asl_runner.definition.shapes import MACHINE, SHAPES, STATE_TYPES, STATES
+from asl_runner.expressions.environment import Json
+
+Compiled: TypeAlias = dict[str, Any]
+
+_COUNTERPARTS = {
+    "InputPath": "Arguments",
+    "Parameters": "Arguments",
+    "ResultSelector": "Output",
+    "ResultPath": "Output",
+    "OutputPath": "Output",
+    "Result": "Output",
+    "ItemsPath": "Items",
+    "Variable": "Condition",
+    "Arguments": "Parameters",
+    "Output": "OutputPath, ResultSelector or ResultPath",
+    "Items": "ItemsPath",
+    "Condition": "Variable with an operator",
+}
+
+
+class Walker:
+    """One walk over one document."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.compiler = Compiler(report)
+        self.machine_language: Language = "JSONPath"
+
+    def machine(self, value: dict[str, Json]) -> Compiled:
+        """A whole definition."""
+        self.machine_language = language_of(value, "JSONPath")
+        return self.object(value, MACHINE, (), self.machine_language)
+
+    def object(self, value: Json, shape: Shape, path: Path, language: Language) -> Compiled:
+        """An object of a shape, as its compiled fields."""
+        if not isinstance(value, dict):
+            if self.compiler.unresolved(value) is None:
+                self.report.add("ASL103", "Expected value of type Object", path, found=value, expected="an object")
+            return {}
+        known = fields_of(shape, language)
+        compiled: Compiled = {}
+        for name, item in value.items():
+            field = known.get(name)
+            if field is not None:
+                compiled[name] = _HANDLERS[type(field.kind)](self, field, item, (*path, name), language)
+            elif name != "Type" or shape.name not in STATES:
+                self._unknown(name, value, shape, path, language)
+        self._required(value, shape, path, language)
+        self._groups(value, shape, path, language)
+        return compiled
+
+    def _required(self, value: dict[str, Json], shape: Shape, path: Path, language: Language) -> None:
+        missing = [name for name in required_of(shape, language) if name not in value]
+        if missing:
+            self.report.add("ASL101", f"These fields are required: [{', '.join(missing)}]", path, key=True)
+
+    def _groups(self, value: dict[str, Json], shape: Shape, path: Path, language: Language) -> None:
+        for group, needed in groups_of(shape, language):
+            present = [name for name in group if name in value]
+            if present == ["Next", "End"] and value["End"] is False:
+                continue
+            if len(present) > 1:
+                message = f"There should only be one of the following fields: [{', '.join(group)}]"
+                self.report.add("ASL107", message, (*path, present[-1]), at=path, key=True, found=present)
+            elif needed and (not present or (present == ["End"] and value["End"] is False)):
+                if len(group) == 1:
+                    self.report.add("ASL101", f"These fields are required: [{group[0]}]", path, key=True)
+                    continue
+                message = f"This object should have only one of the following fields: [{', '.join(group)}]"
+                self.report.add("ASL108", message, path, key=True, hint="none of them is there")
+
+    def _unknown(self, name: str, value: dict[str, Json], shape: Shape, path: Path, language: Language) -> None:
+        here = (*path, name)
+        other: Language = "JSONata" if language == "JSONPath" else "JSONPath"
+        if name in fields_of(shape, other):
+            message = (
+                f"The QueryLanguage is set to '{language}', but field '{name}' is only supported for the "
+                f"'{other}' QueryLanguage"
+            )
+            twin = _COUNTERPARTS.get(name, "")
+            hint = f'in {language} this is "{twin}"' if twin else ""
+            if (
+                language == "JSONata"
+                and name.endswith("Path")
+                and name.removesuffix("Path") in fields_of(shape, language)
+            ):
+                hint = f'write "{name.removesuffix("Path")}" with an expression {{% … %}}'
+            self.report.add("ASL111", message, here, at=path, key=True, hint=hint)
+            return
+        missing = [field for field in fields_of(shape, language) if field not in value]
+        hint = did_you_mean(name, missing)
+        owners = [kind for kind in STATE_TYPES if name in fields_of(STATES[kind], language)]
+        if not hint and owners and shape.name in STATES:
+            hint = f"{', '.join(owners)} states have it, {shape.name} states do not"
+        self.report.add("ASL102", f"Field '{name}' is not supported", here, at=path, key=True, hint=hint)
+
+    def state(self, value: Json, path: Path) -> Compiled:
+        """One state, with its `Type` and `QueryLanguage`."""
+        if not isinstance(value, dict):
+            return self.object(value, MACHINE, path, "JSONPath")
+        kind = value.get("Type")
+        language = language_of(value, self.machine_language)
+        if self.machine_language == "JSONata" and value.get("QueryLanguage") == "JSONPath":
+            message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine"
+            self.report.add("ASL112", message, (*path, "QueryLanguage"), at=path)
+        if kind not in STATES or not isinstance(kind, str):
+            self._bad_type(value, path)
+            return {}
+        return {"Type": kind, **self.object(value, STATES[kind], path, language), "QueryLanguage": language}
+
+    def _bad_type(self, value: dict[str, Json], path: Path) -> None:
+        if "Type" not in value:
+            self.report.add("ASL101", "These fields are required: [Type]", path, key=True, hint=_guess_type(value))
+            return
+        kind = value["Type"]
+        if self.compiler.unresolved(kind):
+            return
+        self.report.add(
+            "ASL104",
+            f"The field 'Type' should have one of these values: [{', '.join(STATE_TYPES)}]",
+            (*path, "Type"),
+            found=kind,
+            hint=did_you_mean(kind, STATE_TYPES) if isinstance(kind, str) else "",
+        )
+
+
+def language_of(value: dict[str, Json], default: Language) -> Language:
+    """The query language an object sets: anything but `JSONPath` counts as JSONata, as at the service."""
+    if "QueryLanguage" not in value:
+        return default
+    return "JSONPath" if value["QueryLanguage"] == "JSONPath" else "JSONata"
+
+
+def _guess_type(value: dict[str, Json]) -> str:
+    signs = {"Resource": "Task", "Choices": "Choice", "Branches": "Parallel", "ItemProcessor": "Map", "Seconds": "Wait"}
+    return next((f'its fields look like "Type": "{kind}"' for sign, kind in signs.items() if sign in value), "")
+
+
+_Handler: TypeAlias = Callable[[Walker, Field, Json, Path, Language], Any]
+
+
+def _text(walker: Walker, value: Json, path: Path) -> bool:
+    if isinstance(value, str):
+        return True
+    walker.report.add("ASL103", "Expected value of type String", path, found=value, expected="a string")
+    return False
+
+
+def _plain(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    if field.expression and language == "JSONata" and isinstance(value, str) and value.startswith("{%"):
+        return walker.compiler.expression(value, path)
+    before = walker.report.count
+    check_plain(field.kind, value, path, walker.report, field, language)
+    return walker.compiler.unresolved(value) or value if walker.report.count == before else None
+
+
+def _path(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    kind = field.kind
+    assert isinstance(kind, f.JsonPath)
+    if value is None and kind.nullable:
+        return None
+    return walker.compiler.path(value, path) if _text(walker, value, path) else None
+
+
+def _reference(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    kind = field.kind
+    assert isinstance(kind, f.ReferencePath)
+    if not _text(walker, value, path):
+        return None
+    return walker.compiler.path(value, path, reference=True, context=kind.context)
+
+
+def _result_path(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    if value is None:
+        return None
+    return walker.compiler.result_path(value, path) if _text(walker, value, path) else None
+
+
+def _intrinsic(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    return walker.compiler.path_or_intrinsic(value, path) if _text(walker, value, path) else None
+
+
+def _template(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    kind = field.kind
+    assert isinstance(kind, f.Template)
+    if kind.object_only and not isinstance(value, dict):
+        if (unresolved := walker.compiler.unresolved(value)) is None:
+            walker.report.add("ASL103", "Expected value of type Object", path, found=value, expected="an object")
+        return unresolved
+    return walker.compiler.template(value, path, language)
+
+
+def _variables(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    if not isinstance(value, dict):
+        if (unresolved := walker.compiler.unresolved(value)) is None:
+            walker.report.add("ASL103", "Expected value of type Object", path, found=value, expected="an object")
+        return unresolved
+    return walker.compiler.variables(value, path, language)
+
+
+def _items(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    if isinstance(value, str) and not value.startswith("{%"):
+        if (unresolved := walker.compiler.unresolved(value)) is None:
+            expected = "an array or an expression {% … %}"
+            walker.report.add(
+                "ASL208", "Expected a JSONata expression or an array", path, found=value, expected=expected
+            )
+        return unresolved
+    return walker.compiler.jsonata_template(value, path)
+
+
+def _condition(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.startswith("{%"):
+        return walker.compiler.expression(value, path)
+    if (unresolved := walker.compiler.unresolved(value)) is None:
+        expected = "true, false or an expression {% … %}"
+        walker.report.add("ASL208", "Expected a JSONata expression or a boolean", path, found=value, expected=expected)
+    return unresolved
+
+
+def _list(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    kind = field.kind
+    assert isinstance(kind, f.ListOf)
+    if not isinstance(value, list):
+        if walker.compiler.unresolved(value) is None:
+            walker.report.add("ASL103", "Expected value of type Array", path, found=value, expected="an array")
+        return []
+    if kind.nonempty and not value:
+        walker.report.add("ASL106", "Value cannot be empty", path)
+    handler = _HANDLERS[type(kind.element)]
+    element = Field(name=field.name, kind=kind.element)
+    return [handler(walker, element, item, (*path, index), language) for index, item in enumerate(value)]
+
+
+def _object(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    kind = field.kind
+    assert isinstance(kind, f.ObjectOf)
+    before = walker.report.count
+    compiled = walker.object(value, SHAPES[kind.shape], path, language)
+    if kind.shape == "Rule" and language == "JSONPath" and walker.report.count == before and isinstance(value, dict):
+        compiled["Condition"] = walker.compiler.rule(value, path)
+    elif kind.shape == "Credentials" and language == "JSONPath" and isinstance(value, dict):
+        return walker.compiler.template(value, path, language) if walker.report.count == before else None
+    elif kind.shape == "Credentials":
+        return walker.compiler.jsonata_template(value, path) if walker.report.count == before else None
+    return compiled
+
+
+def _states(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
+    if not isinstance(value, dict):
+        if walker.compiler.unresolved(value) is None:
+            walker.report.add("ASL103", "Expected value of type Object", path, found=value, expected="an object")
+        return {}
+    if not value:
+        walker.report.add("ASL106", "Value cannot be empty", path)
+    return {name: walker.state(state, (*path, name)) for name, state in value.items()}
+
+
+_HANDLERS: dict[type[f.Kind], _Handler] = {
+    f.JsonPath: _path,
+    f.ReferencePath: _reference,
+    f.ResultPath: _result_path,
+    f.PathOrIntrinsic: _intrinsic,
+    f.Template: _template,
+    f.Variables: _variables,
+    f.Items: _items,
+    f.Condition: _condition,
+    f.ListOf: _list,
+    f.ObjectOf: _object,
+    f.StateMap: _states,
+    **dict.fromkeys(
+        (
+            f.Anything,
+            f.String,
+            f.Boolean,
+            f.Integer,
+            f.Number,
+            f.Choice,
+            f.Timestamp,
+            f.ResourceArn,
+            f.ReaderArn,
+            f.Target,
+            f.ErrorNames,
+        ),
+        _plain,
+    ),
+}
+"""One handler per kind: takes the walker, the field, the value, its path and language; gives the compiled value."""
+
+__all__ = ["Compiled", "Unresolved", "Walker", "language_of"]
