@@ -13,17 +13,7 @@ from asl_runner.expressions.environment import Environment, Evaluator, Expressio
 from asl_runner.expressions.intrinsics import compile_intrinsic
 from asl_runner.expressions.json_text import compact
 from asl_runner.expressions.jsonpath import PathNotFound, compile_path
-
-Location: TypeAlias = tuple[str | int, ...]
-"""Keys and indices from the template's top to a place in it."""
-
-
-class TemplateSyntaxError(ExpressionSyntaxError):
-    """An expression inside a template is wrong; `location` says where in the template."""
-
-    def __init__(self, message: str, text: str, offset: int, location: Location) -> None:
-        super().__init__(message, text, offset)
-        self.location = location
+from asl_runner.expressions.locations import LocatedSyntaxError, Location
 
 
 class _Constant(NamedTuple):
@@ -40,10 +30,10 @@ _Node: TypeAlias = _Constant | _Computed
 def compile_template(template: Json) -> Evaluator:
     """Compile a payload template of any JSON type.
 
-    Raises `TemplateSyntaxError` for the first wrong expression (`template_problems` lists them all). The result
+    Raises `LocatedSyntaxError` for the first wrong expression (`template_problems` lists them all). The result
     raises `ExpressionError` with AWS's text when a path finds nothing or an intrinsic function fails.
     """
-    problems: list[TemplateSyntaxError] = []
+    problems: list[LocatedSyntaxError] = []
     node = _compile(template, (), problems)
     if problems:
         raise problems[0]
@@ -55,7 +45,7 @@ def compile_template(template: Json) -> Evaluator:
 
 def template_problems(template: Json) -> list[tuple[Location, ExpressionSyntaxError]]:
     """Every wrong expression of a template, with its place in it."""
-    problems: list[TemplateSyntaxError] = []
+    problems: list[LocatedSyntaxError] = []
     _compile(template, (), problems)
     return [(problem.location, problem) for problem in problems]
 
@@ -89,7 +79,7 @@ def _not_found(missing: PathNotFound, field: str, data: Json, env: Environment) 
     ) from None
 
 
-def _compile(value: Json, location: Location, problems: list[TemplateSyntaxError]) -> _Node:
+def _compile(value: Json, location: Location, problems: list[LocatedSyntaxError]) -> _Node:
     if isinstance(value, dict):
         return _compile_object(value, location, problems)
     if isinstance(value, list):
@@ -106,7 +96,7 @@ def _evaluator(node: _Node) -> Evaluator:
     return lambda data, env: value
 
 
-def _compile_object(value: dict[str, Json], location: Location, problems: list[TemplateSyntaxError]) -> _Node:
+def _compile_object(value: dict[str, Json], location: Location, problems: list[LocatedSyntaxError]) -> _Node:
     problems.extend(_collisions(value, location))
     skeleton: dict[str, Json] = {}
     computed: list[tuple[str, Evaluator, str]] = []
@@ -130,23 +120,23 @@ def _compile_object(value: dict[str, Json], location: Location, problems: list[T
     return _object(skeleton, computed)
 
 
-def _collisions(value: dict[str, Json], location: Location) -> Iterator[TemplateSyntaxError]:
+def _collisions(value: dict[str, Json], location: Location) -> Iterator[LocatedSyntaxError]:
     for key in value:
         if key.endswith(".$") and key[:-2] in value:
-            yield TemplateSyntaxError(
+            yield LocatedSyntaxError(
                 f"The keys '{key[:-2]}' and '{key}' would give the same key '{key[:-2]}'", key, 0, (*location, key)
             )
 
 
-def _compile_field(key: str, text: Json, location: Location, problems: list[TemplateSyntaxError]) -> Evaluator | None:
+def _compile_field(key: str, text: Json, location: Location, problems: list[LocatedSyntaxError]) -> Evaluator | None:
     expected = f"The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call"
     if not isinstance(text, str):
-        problems.append(TemplateSyntaxError(f"{expected}, but it is not a string", compact(text), 0, location))
+        problems.append(LocatedSyntaxError(f"{expected}, but it is not a string", compact(text), 0, location))
         return None
     try:
         return compile_text(text)
     except ExpressionSyntaxError as problem:
-        problems.append(TemplateSyntaxError(f"{expected}. {problem.message}", text, problem.offset, location))
+        problems.append(LocatedSyntaxError(f"{expected}. {problem.message}", text, problem.offset, location))
         return None
 
 
