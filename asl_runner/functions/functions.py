@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -13,6 +14,8 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from asl_runner.errors import WorkspaceError
+from asl_runner.functions.inline import InlineFunction, Stage
 from asl_runner.functions.payloads import check_request
 from asl_runner.functions.pool import Pool
 from asl_runner.functions.process import Client, Request, Response, Worker
@@ -38,9 +41,10 @@ class Invocation(Struct, frozen=True, kw_only=True):
 class Functions:
     """The local functions of a project, for use from one event loop.
 
-    `root` is the project root and `config` the `[functions]` table (see `registry`). `environment` gives the variables
-    every function gets (region, `AWS_ENDPOINT_URL`, credentials); it is asked when a worker starts. `logs` is the
-    folder for logs. `client` chooses the runtime client of worker processes, by default AWS's where it is installed.
+    `root` is the project root and `config` the `[functions]` table (see `registry`). `runtime` is `process` or
+    `inline` (see there), for functions whose table names none. `environment` gives the variables every function gets
+    (region, `AWS_ENDPOINT_URL`, credentials); it is asked when a worker starts. `logs` is the folder for logs.
+    `client` chooses the runtime client of worker processes, by default AWS's where it is installed.
 
     Call `close` when done: workers live until then.
     """
@@ -63,6 +67,9 @@ class Functions:
         self._logs = logs.absolute()
         self._client: Client = client or ("awslambdaric" if find_spec("awslambdaric") else "fallback")
         self._pools: dict[str, Pool] = {}
+        self._closed = False
+        self._inline: dict[str, InlineFunction] = {}
+        self._stage = Stage()
         self._events: set[asyncio.Task[None]] = set()
 
     def resolve(self, name_or_arn: str) -> Function:
@@ -88,6 +95,8 @@ class Functions:
         large, and `WorkspaceError` if the function cannot be started or its log not be written. What goes wrong in the
         function itself is data: `function_error` and `payload`.
         """
+        if self._closed:
+            raise WorkspaceError("The functions of this workspace are closed.")
         function = self.resolve(name_or_arn)
         check_request(payload, invocation_type)
         request = Request(
@@ -108,6 +117,7 @@ class Functions:
 
     async def close(self, grace: float = 10.0) -> None:
         """Waits up to `grace` seconds for `Event` invocations under way, then stops every worker process."""
+        self._closed = True
         if self._events:
             _, late = await asyncio.wait(self._events, timeout=grace)
             for task in late:
@@ -115,8 +125,14 @@ class Functions:
             await asyncio.gather(*late, return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         self._pools.clear()
+        self._stage.leave()
 
     async def _run(self, function: Function, request: Request) -> Response:
+        if (function.runtime or self._runtime) == "inline":
+            inline = self._inline.get(function.arn.arn)
+            if inline is None:
+                inline = self._inline[function.arn.arn] = InlineFunction(function, self._environment, self._stage)
+            return inline.run(request)
         pool = self._pools.get(function.arn.arn)
         if pool is None:
             pool = self._pools[function.arn.arn] = Pool(
@@ -147,4 +163,5 @@ def _invocation(status: int, function: Function, request: Request, response: Res
 
 def _trace_id() -> str:
     """A tracing header (X-Ray) of its own: nothing is sampled here."""
-    return f"Root=1-{int(time.time()):08x}-{uuid4().hex[:24]};Parent={uuid4().hex[:16]};Sampled=0"
+    digits = os.urandom(20).hex()
+    return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"

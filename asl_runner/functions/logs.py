@@ -5,6 +5,7 @@ Source: Lambda developer guide, "Working with Lambda function logs": START, END 
 
 from __future__ import annotations
 
+import os
 from math import ceil
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from asl_runner.errors import WorkspaceError
 
 TAIL = 4096
 """Bytes that `LogType: Tail` gives."""
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class InvocationLog:
@@ -38,22 +41,28 @@ class InvocationLog:
 
     def _append(self, output: bytes) -> None:
         try:
-            file = self._path.open("ab", buffering=0)
+            file = os.open(self._path, _APPEND, 0o666)
         except FileNotFoundError:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._path.open("ab", buffering=0)
-        with file:
-            file.write(output)
+            file = os.open(self._path, _APPEND, 0o666)
+        try:
+            while output:
+                output = output[os.write(file, output) :]
+        finally:
+            os.close(file)
 
     def start(self, output: bytes) -> None:
         """Output of the process's start, then the START line."""
         self.write(output + self._started)
+        self._started = b""
 
     def finish(
         self, output: bytes, *, seconds: float, memory: int, used: int, init_seconds: float | None, status: str
     ) -> bytes:
-        """Last output, END and REPORT; gives the tail. `memory` and `used` are in MB; `status` as AWS writes it,
-        `error\\tError Type: Runtime.ExitError` for example, empty for success.
+        """Last output, END and REPORT (START too if it was not written); gives the tail.
+
+        `memory` and `used` are in MB; `status` as AWS writes it, `error\\tError Type: Runtime.ExitError` for example,
+        empty for success.
 
         Raises `WorkspaceError` if the log could not be written.
         """
@@ -67,7 +76,7 @@ class InvocationLog:
             report += f"Init Duration: {init_seconds * 1000:.2f} ms\t"
         if status:
             report += f"Status: {status}\t"
-        self.write(output + report.encode() + b"\n")
+        self.write(self._started + output + report.encode() + b"\n")
         if self._problem is not None:
             raise WorkspaceError(f"Cannot write the function's log {self._path}: {self._problem.strerror}.")
         return bytes(self._tail[-TAIL:])

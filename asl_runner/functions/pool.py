@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from asl_runner.errors import WorkspaceError
 from asl_runner.functions.process import Request, Response, Worker
 
 IDLE = 300.0
@@ -38,7 +39,8 @@ class Pool:
         if self._reaping is not None:
             self._reaping.cancel()
         for waiter in self._waiting:
-            waiter.cancel()
+            if not waiter.done():
+                waiter.set_exception(WorkspaceError("The functions of this workspace were closed meanwhile."))
         await asyncio.gather(*(worker.stop() for worker in self._all), *self._reaped)
         self._all.clear()
         self._idle.clear()

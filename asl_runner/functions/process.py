@@ -30,6 +30,9 @@ Client: TypeAlias = Literal["awslambdaric", "fallback"]
 FREE_INIT = 10.0
 """Seconds a process may take to start without counting as the function's time (Lambda's init phase)."""
 
+_PIPE = 1 << 20
+"""Bytes, the most a pipe can hold on Linux."""
+
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _KEPT_BETWEEN = 65536
 """Bytes of output kept from between two invocations, for the log of the next."""
@@ -156,7 +159,7 @@ class Worker:
         self._kill_group()
         if self._watching is not None and not self._watching.done():
             await asyncio.wait([self._watching])
-        self._api.close()
+        self._release()
 
     async def _start(self) -> bytes | None:
         """Starts the process and waits until it asks for work. Gives the payload of an error in its start."""
@@ -192,11 +195,16 @@ class Worker:
         self.alive = False
         self._kill_group()
         self._between += self._read()
-        asyncio.get_running_loop().remove_reader(self._output)
-        os.close(self._output)
-        self._output = -1
         self._api.fail(_Exited(returncode))
+        self._release()
+
+    def _release(self) -> None:
+        """Closes what this process holds of the worker."""
         self._api.close()
+        if self._output >= 0:
+            asyncio.get_running_loop().remove_reader(self._output)
+            os.close(self._output)
+            self._output = -1
 
     def _kill_group(self) -> None:
         if self._process is not None:
@@ -217,8 +225,9 @@ class Worker:
         return output
 
     def _read(self) -> bytes:
+        """What is in the pipe, but no more than it can hold, so that a busy writer does not keep the reader."""
         output = bytearray()
-        while self._output >= 0:
+        while self._output >= 0 and len(output) < _PIPE:
             try:
                 chunk = os.read(self._output, 65536)
             except BlockingIOError:

@@ -139,8 +139,13 @@ def _function(root: Path, arn: FunctionArn, key: str, setting: Setting) -> Funct
         memory=table.get("memory", MEMORY),
         concurrency=table.get("concurrency", CONCURRENCY),
         runtime=table.get("runtime"),
-        python=table.get("python"),
+        python=_interpreter(root, table.get("python")),
     )
+
+
+def _interpreter(root: Path, written: str | None) -> str | None:
+    """A path counts from the project root; a bare command name is looked up on `PATH`."""
+    return str(root / Path(written).expanduser()) if written and "/" in written else written
 
 
 def _table(key: str, setting: Setting) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from uuid import uuid4
 
 import msgspec
 
-from asl_runner.definition.resource import Resource
-from asl_runner.errors import ConfigurationError, NotFound
+from asl_runner.errors import NotFound
 from asl_runner.expressions.environment import Json
 from asl_runner.functions import Functions, Invocation, InvocationType, InvokeRefused
 from asl_runner.functions.arn import LATEST, parse_function_name
@@ -60,6 +59,10 @@ class LambdaInvoke:
                 "States.Runtime",
                 f"The resource {call.resource.arn} is not available here: of lambda, invoke without a suffix is.",
             )
+        return await self.submit(call)
+
+    async def submit(self, call: TaskCall) -> Json:
+        """Invokes, whatever the pattern: for a callback task, the part before the wait. Raises `TaskFailed`."""
         parameters = _checked(call.input)
         name = parameters["FunctionName"]
         qualifier = parameters.get("Qualifier")
@@ -75,27 +78,6 @@ class LambdaInvoke:
             invocation_type=parameters.get("InvocationType", "RequestResponse"),
         )
         return _answer(invocation, tail=parameters.get("LogType") == "Tail")
-
-
-def problem(functions: Functions, resource: Resource, parameters: Json = None) -> str | None:
-    """Why a task could not run here, or None: for a look over the machine before it starts.
-
-    `parameters` is the task's `Parameters` or `Arguments` as written; a function name computed at run time is not
-    judged. The text spells out the configuration to write.
-    """
-    if resource.kind == "lambda":
-        name = resource.arn
-    elif resource.service == "lambda" and isinstance(parameters, dict):
-        name = parameters.get("FunctionName")
-        if not isinstance(name, str) or name.startswith("{%"):
-            return None
-    else:
-        return None
-    try:
-        functions.resolve(name)
-    except (NotFound, ConfigurationError) as error:
-        return str(error)
-    return None
 
 
 async def _invoke(
@@ -157,6 +139,7 @@ def _checked(parameters: Json) -> dict[str, Json]:
     """The parameters of Invoke. Raises `TaskFailed` with every field that is missing, unknown or of a wrong kind."""
     if not isinstance(parameters, dict):
         parameters = {}
+    given: dict[str, Json] = parameters
     problems = [
         f'The field "{name}" is not supported by Step Functions' for name in parameters if name not in _PARAMETERS
     ]
@@ -176,7 +159,7 @@ def _checked(parameters: Json) -> dict[str, Json]:
             "States.Runtime",
             f"The Parameters '{shown}' could not be used to start the Task: [{', '.join(problems)}]",
         )
-    return parameters
+    return given
 
 
 def _payload(value: Json) -> bytes:
@@ -199,7 +182,7 @@ def _client_context(value: Json) -> str | None:
         return base64.b64decode(text, validate=True).decode()
     except ValueError:
         raise _refused(
-            "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON.", 400
+            "InvalidRequestContentException", "Client context must be a Base64-encoded JSON object.", 400
         ) from None
 
 
