@@ -1,0 +1,138 @@
+"""SageMaker in this process, with boto3's methods, shapes and errors.
+
+    client = LocalSageMaker(jobs_directory, buckets)
+    client.create_training_job(TrainingJobName="first", ...)
+    client.describe_training_job(TrainingJobName="first")["TrainingJobStatus"]
+    client.close()
+
+Methods take keyword arguments, answer at once, and may be called from any thread; jobs run in threads and child
+processes of this process until `close`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asl_runner.sagemaker import kinds, rules
+from asl_runner.sagemaker.containers.images import ImageSetting
+from asl_runner.sagemaker.jobs import model, training
+from asl_runner.sagemaker.jobs.base import Site
+from asl_runner.sagemaker.jobs.slots import Slots
+from asl_runner.sagemaker.records import Records
+from asl_runner.sagemaker.service import Response, Service, answer
+from asl_runner.storage.buckets import Buckets
+
+DEFAULT_REGION = "us-east-1"
+DEFAULT_ACCOUNT = "123456789012"
+
+
+class LocalSageMaker:
+    """The SageMaker API over local jobs.
+
+    `root` is the jobs directory; `buckets` holds the objects. `images` says what stands for an image URI beside the
+    built-in ones. `parallelism` is how many containers run at once (default: the machine's cores). `environment` gives
+    the variables of containers that run a user's code, as a mapping or a function called when the first one starts.
+    `reuse_names` lets the name of an ended job be used again, which the service does not.
+
+    Every method raises `ServiceError` (botocore's `ClientError` in form) for a request the API would refuse, and
+    `WorkspaceError` when the jobs directory cannot be written.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        buckets: Buckets,
+        *,
+        region: str = DEFAULT_REGION,
+        account: str = DEFAULT_ACCOUNT,
+        images: Sequence[ImageSetting] = (),
+        parallelism: int | None = None,
+        environment: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        reuse_names: bool = False,
+    ) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._site = Site(
+            records=Records(root),
+            buckets=buckets,
+            slots=Slots(parallelism or cores, cores),
+            region=region,
+            account=account,
+            images=images,
+            environment=environment if callable(environment) else lambda: environment or {},
+            closing=threading.Event(),
+        )
+        self._service = Service(self._site, reuse_names=reuse_names)
+
+    def close(self) -> None:
+        """Stops every job of this process and waits for their end; children are gone, statuses say `Stopped`."""
+        self._service.close()
+
+    # training jobs
+
+    def create_training_job(self, **request: Any) -> Response:
+        """`CreateTrainingJob`: starts the job, answers its ARN."""
+        operation = "CreateTrainingJob"
+        wire = self._service.request(operation, request)
+        rules.check_training(wire, self._site.buckets, self._site.region)
+        record = self._service.create(kinds.TRAINING, wire, training.new_document)
+        self._service.launch(training.TrainingJob(self._site, record.name))
+        return answer(operation, record.document)
+
+    def describe_training_job(self, **request: Any) -> Response:
+        """`DescribeTrainingJob`."""
+        return self._service.describe(kinds.TRAINING, request)
+
+    def list_training_jobs(self, **request: Any) -> Response:
+        """`ListTrainingJobs`."""
+        return self._service.list(kinds.TRAINING, "ListTrainingJobs", request)
+
+    def stop_training_job(self, **request: Any) -> Response:
+        """`StopTrainingJob`: asks the job to stop, answers at once."""
+        return self._service.stop(kinds.TRAINING, request)
+
+    # models
+
+    def create_model(self, **request: Any) -> Response:
+        """`CreateModel`."""
+        operation = "CreateModel"
+        wire = self._service.request(operation, request)
+        rules.check_model(wire)
+        return answer(operation, self._service.create(kinds.MODEL, wire, model.new_document, runs=False).document)
+
+    def describe_model(self, **request: Any) -> Response:
+        """`DescribeModel`."""
+        return self._service.describe(kinds.MODEL, request)
+
+    def list_models(self, **request: Any) -> Response:
+        """`ListModels`."""
+        return self._service.list(kinds.MODEL, "ListModels", request)
+
+    def delete_model(self, **request: Any) -> Response:
+        """`DeleteModel`: frees the name."""
+        return self._service.delete(kinds.MODEL, request)
+
+    # tags
+
+    def add_tags(self, **request: Any) -> Response:
+        """`AddTags`."""
+        operation = "AddTags"
+        wire = self._service.request(operation, request)
+        kind, record = self._service.tagged(wire["ResourceArn"], operation)
+        tags = {tag["Key"]: tag["Value"] for tag in wire["Tags"]}
+        updated = self._site.records.tag(kind.directory, record.name, tags)
+        return answer(operation, {"Tags": _tag_list(updated.tags)})
+
+    def list_tags(self, **request: Any) -> Response:
+        """`ListTags`."""
+        operation = "ListTags"
+        wire = self._service.request(operation, request)
+        _, record = self._service.tagged(wire["ResourceArn"], operation)
+        return answer(operation, {"Tags": _tag_list(record.tags)})
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,176 @@
+"""What every kind of job has: a place to work, a thread, a record it moves forward, and a way to be stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from msgspec import Struct
+
+from asl_runner.errors import WorkspaceError
+from asl_runner.sagemaker.containers.images import ImageSetting
+from asl_runner.sagemaker.containers.process import Container, ExitStatus
+from asl_runner.sagemaker.errors import JobFailed
+from asl_runner.sagemaker.jobs.slots import Slots
+from asl_runner.sagemaker.kinds import TERMINAL, Kind
+from asl_runner.sagemaker.records import Document, Records
+from asl_runner.storage.buckets import Buckets
+
+LOG_FILE = "log"
+STOP_FILE = "stop"
+"""Created in a job's directory by another process that wants it stopped."""
+
+HURRIED_GRACE_SECONDS = 3.0
+_POLL_SECONDS = 0.1
+_GRACE_SECONDS = 120.0
+
+
+class Site(Struct, kw_only=True):
+    """Where jobs run: what all of them share."""
+
+    records: Records
+    buckets: Buckets
+    slots: Slots
+    region: str
+    account: str
+    images: Sequence[ImageSetting]
+    environment: Callable[[], Mapping[str, str]]
+    """Variables for containers that run a user's code: the endpoint, region and credentials of local AWS."""
+    closing: threading.Event
+    """Set when everything must end soon: the time between SIGTERM and SIGKILL becomes short."""
+
+    def arn(self, kind: Kind, name: str) -> str:
+        """The ARN of a job or model."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind.arn_type}/{name}"
+
+
+class Stopped(Exception):
+    """The job was asked to stop, or its time is over (`status` is then `MaxRuntimeExceeded`)."""
+
+    def __init__(self, status: str = "Stopped") -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Job(ABC):
+    """One job of this process. `start` runs it in a thread of its own."""
+
+    kind: ClassVar[Kind]
+
+    def __init__(self, site: Site, name: str) -> None:
+        self.site = site
+        self.name = name
+        self.directory: Path = site.records.directory(self.kind.directory, name)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._guarded, name=f"{self.kind.directory}-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begins to work; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks the job to stop; returns at once. A job that has ended stays as it is."""
+        if self.document[self.status_member] not in TERMINAL:
+            self.mark_stopping()
+            self._stop.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits for the job's end; False when `timeout` seconds pass first."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def log_path(self) -> Path:
+        """The log: stdout and stderr of the job's containers."""
+        return self.directory / LOG_FILE
+
+    @property
+    def document(self) -> Document:
+        """The Describe document as it is now."""
+        record = self.site.records.read(self.kind.directory, self.name)
+        if record is None:
+            raise WorkspaceError(f"the record of the job {self.name} was removed while it ran")
+        return record.document
+
+    @property
+    def status_member(self) -> str:
+        return str(self.kind.status)
+
+    def stop_requested(self) -> bool:
+        """Whether this process, or another through a file, asked the job to stop."""
+        if not self._stop.is_set() and (self.directory / STOP_FILE).exists():
+            self.stop()
+        return self._stop.is_set()
+
+    def update(self, change: Callable[[Document], Document]) -> Document:
+        """Replaces the document; `LastModifiedTime`-like members are the change's business."""
+        return self.site.records.update(self.kind.directory, self.name, change).document
+
+    def wait_for(self, container: Container, deadline: float | None = None) -> ExitStatus:
+        """Waits for a container to end.
+
+        Raises `Stopped` when the job is to stop or `deadline` (`time.monotonic`) passes; the container is then gone.
+        """
+        while (status := container.wait(_POLL_SECONDS)) is None:
+            if self.stop_requested():
+                self.end(container)
+                raise Stopped
+            if deadline is not None and time.monotonic() >= deadline:
+                self.mark_stopping()
+                self.end(container)
+                raise Stopped("MaxRuntimeExceeded")
+        return status
+
+    def end(self, container: Container) -> None:
+        """SIGTERM, then SIGKILL after 120 seconds, or after 3 when everything is closing."""
+        if container.status is not None:
+            return
+        began = time.monotonic()
+        container.signal(15)
+        while container.wait(_POLL_SECONDS) is None:
+            grace = HURRIED_GRACE_SECONDS if self.site.closing.is_set() else _GRACE_SECONDS
+            if time.monotonic() - began >= grace:
+                container.stop(0)
+                return
+
+    def mark_stopping(self) -> None:
+        """Shows `Stopping` in the record."""
+        self.update(lambda document: {**document, self.status_member: "Stopping"})
+
+    def note(self, text: str) -> None:
+        """Adds lines to the job's log."""
+        with contextlib.suppress(OSError), self.log_path.open("a", encoding="utf-8") as log:
+            log.write(text if text.endswith("\n") else f"{text}\n")
+
+    def _guarded(self) -> None:
+        try:
+            self.run()
+        except Stopped as stopped:
+            self._finish("Stopped", stopped.status, None)
+        except JobFailed as failed:
+            self._finish("Failed", "Failed", str(failed))
+        except WorkspaceError as error:
+            self._finish("Failed", "Failed", f"InternalServerError: {error}"[:1024])
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not leave the job running for ever
+            self.note(traceback.format_exc())
+            reason = f"InternalServerError: a defect of asl_runner, not of the job: {type(error).__name__}: {error}"
+            self._finish("Failed", "Failed", reason[:1024])
+
+    def _finish(self, status: str, detail: str, reason: str | None) -> None:
+        # When the record cannot be written any more (a full disk), what this process shows of it is still right.
+        with contextlib.suppress(WorkspaceError):
+            self.finish(status, detail, reason)
+
+    @abstractmethod
+    def run(self) -> None:
+        """Does the work and finishes the record as Completed. Raises `JobFailed` or `Stopped` otherwise."""
+
+    @abstractmethod
+    def finish(self, status: str, detail: str, reason: str | None) -> None:
+        """Writes the terminal state. `detail` is the secondary status where there is one."""

@@ -1,0 +1,61 @@
+"""`List*` operations: filter, sort and page records, as the API's list requests say."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from asl_runner.sagemaker.errors import validation_error
+from asl_runner.sagemaker.kinds import Kind
+from asl_runner.sagemaker.records import Document
+
+DEFAULT_PAGE = 10
+
+
+def select(documents: Iterable[Document], kind: Kind, request: Mapping[str, Any]) -> list[Document]:
+    """The documents a list request asks for, sorted: newest first unless it says otherwise."""
+    chosen = [document for document in documents if _wanted(document, kind, request)]
+    key = {"Name": kind.name, "Status": kind.status or kind.name}.get(request.get("SortBy", ""), "CreationTime")
+    descending = request.get("SortOrder", "Descending") == "Descending"
+    return sorted(chosen, key=lambda document: (document[key], document[kind.name]), reverse=descending)
+
+
+def page(items: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], str | None]:
+    """One page and the token of the next. Raises a `ValidationException` for a token that was not given out."""
+    start = _offset(request.get("NextToken"))
+    end = start + int(request.get("MaxResults", DEFAULT_PAGE))
+    following = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(items) else None
+    return list(items[start:end]), following
+
+
+def _offset(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, binascii.Error) as error:
+        raise validation_error("The NextToken is not one this API gave out.") from error
+
+
+def _wanted(document: Document, kind: Kind, request: Mapping[str, Any]) -> bool:
+    created = float(document["CreationTime"])
+    modified = float(document.get("LastModifiedTime", created))
+    return (
+        request.get("NameContains", "") in document[kind.name]
+        and (kind.status is None or request.get("StatusEquals", document[kind.status]) == document[kind.status])
+        and _between(created, request.get("CreationTimeAfter"), request.get("CreationTimeBefore"))
+        and _between(modified, request.get("LastModifiedTimeAfter"), request.get("LastModifiedTimeBefore"))
+    )
+
+
+def _between(time: float, after: Any, before: Any) -> bool:
+    return (after is None or time > _seconds(after)) and (before is None or time < _seconds(before))
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else float(value)

@@ -1,0 +1,159 @@
+"""Job records: one JSON file per job, written atomically, so that jobs survive a restart and other processes see them.
+
+`<root>/<kind>/<name>/record.json` holds the Describe document in the API's wire form (timestamps as seconds since the
+epoch), the tags, and which process owns the job. A name is taken by creating its directory, which no two processes can.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from asl_runner.errors import WorkspaceError
+from asl_runner.history.ownership import Owner, is_alive, sweep
+
+Document: TypeAlias = dict[str, Any]
+
+RECORD_FILE = "record.json"
+OWNERS = ".owners"
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One job or model. Never changed in place: `Records.update` replaces it, so a reader may keep what it got."""
+
+    kind: str
+    name: str
+    document: Document
+    """The Describe document, wire form."""
+    tags: dict[str, str] = {}
+    owner: str | None = None
+    """The token of the process that runs the job; None for what does not run (models)."""
+
+
+class Records:
+    """All records below one directory. Safe for threads; other processes may read and create at the same time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._mine: dict[tuple[str, str], Record] = {}
+        self._lock = threading.RLock()
+        self._owner: Owner | None = None
+
+    @property
+    def owner(self) -> str:
+        """The token this process owns its jobs by."""
+        with self._lock:
+            if self._owner is None:
+                sweep(self.root / OWNERS)
+                self._owner = Owner(self.root / OWNERS)
+            return self._owner.token
+
+    def release(self) -> None:
+        """Gives up ownership: jobs of this process that have not ended are orphans from now on."""
+        with self._lock:
+            if self._owner is not None:
+                self._owner.release()
+                self._owner = None
+
+    def directory(self, kind: str, name: str) -> Path:
+        """The directory of one job; `name` must have passed the API's name pattern."""
+        return self.root / kind / name
+
+    def create(self, record: Record) -> Path:
+        """Takes the name and writes the record; returns the job's directory.
+
+        Raises `FileExistsError` when the name is taken and `WorkspaceError` when the directory cannot be written.
+        """
+        directory = self.directory(record.kind, record.name)
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            directory.mkdir()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise WorkspaceError(f"cannot create the job directory {directory}: {error.strerror}") from error
+        with self._lock:
+            self._put(record)
+        return directory
+
+    def read(self, kind: str, name: str) -> Record | None:
+        """The record as it is now; None when there is no such job."""
+        with self._lock:
+            mine = self._mine.get((kind, name))
+        return mine if mine is not None else self._load(kind, name)
+
+    def update(self, kind: str, name: str, change: Callable[[Document], Document]) -> Record:
+        """Replaces the document by `change(document)` (a new object) and writes it. Raises `KeyError` when unknown."""
+        with self._lock:
+            record = self.read(kind, name)
+            if record is None:
+                raise KeyError(name)
+            updated = msgspec.structs.replace(record, document=change(record.document))
+            self._put(updated)
+            return updated
+
+    def tag(self, kind: str, name: str, tags: dict[str, str]) -> Record:
+        """Adds tags, replacing those of the same key."""
+        with self._lock:
+            record = self.read(kind, name)
+            if record is None:
+                raise KeyError(name)
+            updated = msgspec.structs.replace(record, tags={**record.tags, **tags})
+            self._put(updated)
+            return updated
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Removes a record with its directory; False when there was none."""
+        with self._lock:
+            known = self.read(kind, name) is not None
+            self._mine.pop((kind, name), None)
+        if known:
+            shutil.rmtree(self.directory(kind, name), ignore_errors=True)
+        return known
+
+    def all(self, kind: str) -> Iterator[Record]:
+        """Every record of a kind, in no order."""
+        folder = self.root / kind
+        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        for name in names:
+            record = self.read(kind, name)
+            if record is not None:
+                yield record
+
+    def is_orphan(self, record: Record) -> bool:
+        """Whether the process that ran this job is gone."""
+        return record.owner is not None and not is_alive(self.root / OWNERS, record.owner)
+
+    def _put(self, record: Record) -> None:
+        # A record of this process changes only here, so it need not be read back; other records are read each time.
+        # It is remembered first: on a full disk the job still ends, for those who wait for it in this process.
+        if self._owner is not None and record.owner == self._owner.token:
+            self._mine[(record.kind, record.name)] = record
+        path = self.directory(record.kind, record.name) / RECORD_FILE
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(record), indent=2))
+
+    def _load(self, kind: str, name: str) -> Record | None:
+        path = self.directory(kind, name) / RECORD_FILE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise WorkspaceError(f"cannot read the job record {path}: {error}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file so that a reader sees the old content or the new one, never a part. Raises `WorkspaceError`."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise WorkspaceError(f"cannot write {path}: {error.strerror}") from error

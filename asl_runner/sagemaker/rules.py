@@ -1,0 +1,88 @@
+"""What a create request must keep beyond its shape: the checks the service makes at once (reference 5.1, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from asl_runner.errors import UsageError
+from asl_runner.sagemaker import validation
+from asl_runner.sagemaker.containers.images import repository
+from asl_runner.sagemaker.errors import JobFailed, validation_error
+from asl_runner.sagemaker.inputs import find_objects, nothing_found
+from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
+from asl_runner.storage.buckets import Buckets
+from asl_runner.storage.names import parse_uri
+
+Request = Mapping[str, Any]
+
+
+def check_training(request: Request, buckets: Buckets, region: str) -> None:
+    """A training request, or the training part of a tuning request, which has no name."""
+    _required(request, ("AlgorithmSpecification", "RoleArn", "OutputDataConfig", "StoppingCondition"))
+    specification = request["AlgorithmSpecification"]
+    if ("TrainingImage" in specification) == ("AlgorithmName" in specification):
+        raise validation_error("You must specify either AlgorithmName or TrainingImage, but not both.")
+    if "AlgorithmName" in specification:
+        raise validation_error("Algorithms of AWS Marketplace do not run locally; name an image by TrainingImage.")
+    try:
+        parse_uri(request["OutputDataConfig"]["S3OutputPath"])
+        MetricReader(specification.get("MetricDefinitions", ()))
+    except (UsageError, ValueError) as error:
+        raise validation_error(str(error)) from error
+    channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
+    if len(set(channels)) != len(channels):
+        raise validation_error("Each channel name of InputDataConfig must be unique.")
+    _check_data((channel["DataSource"] for channel in request.get("InputDataConfig", [])), request, buckets, region)
+
+
+def check_model(request: Request) -> None:
+    """A model has one container, or several."""
+    if ("PrimaryContainer" in request) == ("Containers" in request):
+        raise validation_error("You must specify either PrimaryContainer or Containers, but not both.")
+    for container in request.get("Containers") or [request["PrimaryContainer"]]:
+        if "Image" not in container and "ModelPackageName" not in container:
+            raise validation_error("A container of a model needs an Image.")
+
+
+def check_transform(request: Request) -> None:
+    """Payload and concurrency of a batch transform."""
+    payload, concurrency = request.get("MaxPayloadInMB"), request.get("MaxConcurrentTransforms")
+    if payload is not None and payload * (concurrency or 1) > 100:
+        raise validation_error("MaxPayloadInMB multiplied by MaxConcurrentTransforms must not exceed 100 MB.")
+    if payload is not None and payload > 100:
+        raise validation_error("MaxPayloadInMB must not exceed 100.")
+    try:
+        parse_uri(request["TransformOutput"]["S3OutputPath"])
+    except UsageError as error:
+        raise validation_error(str(error)) from error
+
+
+def objective_definitions(definition: Request, metric: str) -> list[dict[str, str]]:
+    """The metric definitions of a trial: the request's or the image's own, which must know the objective."""
+    specification = definition["AlgorithmSpecification"]
+    known = specification.get("MetricDefinitions") or builtin_definitions(repository(specification["TrainingImage"]))
+    if metric not in {item["Name"] for item in known}:
+        raise validation_error(
+            "A metric is required for this hyperparameter tuning job objective. Provide a metric in the metric "
+            "definitions."
+        )
+    return list(known)
+
+
+def _required(request: Request, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in request:
+            missing = validation.Violation("constraint", name[0].lower() + name[1:], None, "Member must not be null")
+            raise validation_error(validation.message([missing]))
+
+
+def _check_data(sources: Iterable[Request], request: Request, buckets: Buckets, region: str) -> None:
+    for source in sources:
+        try:
+            found = find_objects(buckets, source)
+        except JobFailed as error:
+            raise validation_error(str(error).removeprefix("ClientError: ")) from error
+        if not found:
+            uri = source["S3DataSource"]["S3Uri"]
+            raise validation_error(nothing_found(uri, region, request.get("RoleArn", "")))
