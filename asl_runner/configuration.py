@@ -26,6 +26,7 @@ Every problem of a file is reported in one `ConfigurationError`, each with file 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
@@ -39,8 +40,18 @@ WORKSPACE_NAME = ".asl-runner"
 Runtime: TypeAlias = Literal["process", "inline"]
 
 
-Setting: TypeAlias = str | dict[str, Any]
-"""An entry of `[functions]` or `[images]` as written, checked."""
+FunctionSetting: TypeAlias = str | dict[str, Any]
+"""An entry of `[functions]` as written, checked."""
+
+
+class ImageSetting(Struct, frozen=True, kw_only=True):
+    """An entry of `[images]`: a built-in algorithm or a command, never both."""
+
+    pattern: str
+    algorithm: str | None = None
+    command: tuple[str, ...] | None = None
+    """A leading `python` is this interpreter; a word that names a file beside the configuration is its whole path."""
+    environment: dict[str, str] = {}
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -55,10 +66,9 @@ class Configuration(Struct, frozen=True, kw_only=True):
     target: Literal["local"] = "local"
     workspace: Path
     runtime: Runtime = "process"
-    functions: dict[str, Setting] = {}
+    functions: dict[str, FunctionSetting] = {}
     """Function name or ARN, or a glob over either, to `path`, `path:handler` or a table, in the order written."""
-    images: dict[str, Setting] = {}
-    """A glob on the image URI to a built-in algorithm's name or a table, in the order written."""
+    images: tuple[ImageSetting, ...] = ()
     limits: dict[str, Any] = {}
     """Fields of `interpreter.limits.Limits`; None lifts a limit."""
     progress: Literal["auto", "live", "plain", "none"] = "auto"
@@ -214,20 +224,22 @@ class _Reader:
     def words(self, value: Any, where: tuple[str, ...]) -> tuple[str, ...]:
         if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
             raise ValueError(f'expected a list of texts, like ["python", "train.py"], found {value!r}')
-        return tuple(value)
+        first, *rest = value
+        found = [str(self.root / word) if (self.root / word).is_file() else word for word in rest]
+        return (sys.executable if first == "python" else first, *found)
 
-    def functions(self, value: Any, where: tuple[str, ...]) -> dict[str, Setting]:
-        return self.entries(value, where, self.function, '"NAME-OR-GLOB" = "lambdas/file.py:handler"')
+    def functions(self, value: Any, where: tuple[str, ...]) -> dict[str, FunctionSetting]:
+        self.entries(value, where, self.function, '"NAME-OR-GLOB" = "lambdas/file.py:handler"')
+        return cast(dict[str, FunctionSetting], value)
 
-    def images(self, value: Any, where: tuple[str, ...]) -> dict[str, Setting]:
-        return self.entries(value, where, self.image, '"*/my-image:*" = "xgboost"')
+    def images(self, value: Any, where: tuple[str, ...]) -> tuple[ImageSetting, ...]:
+        read = self.entries(value, where, self.image, '"*/my-image:*" = "xgboost"')
+        return tuple(image for image in read if image is not None)
 
-    def entries(self, value: Any, where: tuple[str, ...], kind: Kind, example: str) -> dict[str, Setting]:
+    def entries(self, value: Any, where: tuple[str, ...], kind: Kind, example: str) -> list[Any]:
         if not isinstance(value, dict):
             raise ValueError(f"expected a table with entries like {example}, found {value!r}")
-        for pattern, item in value.items():
-            self.checked(kind, item, (*where, pattern))
-        return value
+        return [self.checked(kind, item, (*where, pattern)) for pattern, item in value.items()]
 
     def function(self, value: Any, where: tuple[str, ...]) -> None:
         expected = '"path/to/file.py:handler", or a table with `path` and optionally `handler`'
@@ -256,17 +268,19 @@ class _Reader:
         if written and not named.exists():
             raise ValueError(f"there is no file or folder {named}")
 
-    def image(self, value: Any, where: tuple[str, ...]) -> None:
+    def image(self, value: Any, where: tuple[str, ...]) -> ImageSetting | None:
         table = {"algorithm": value} if isinstance(value, str) else value
         if not isinstance(table, dict):
             raise ValueError(f'expected "xgboost" or a table with `command`, found {value!r}')
-        self.table(
+        before = len(self.problems)
+        fields = self.table(
             table,
             where,
             {"algorithm": self.one_of("xgboost"), "command": self.words, "environment": self.strings},
         )
         if ("algorithm" in table) == ("command" in table):
             raise ValueError("expected exactly one of `algorithm` and `command`")
+        return None if len(self.problems) > before else ImageSetting(pattern=where[-1], **fields)
 
     def limits(self, value: Any, where: tuple[str, ...]) -> dict[str, int | None]:
         if not isinstance(value, dict):

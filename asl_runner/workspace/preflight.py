@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from asl_runner.definition.model import Map, Parallel, Scope, State, Task
-from asl_runner.definition.resource import Resource
+import msgspec
+
+from asl_runner.definition.resource import parse_resource
 from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
+    from asl_runner.definition.model import StateMachine
+    from asl_runner.functions import Functions
     from asl_runner.interpreter.limits import Limits
+    from asl_runner.resources.registry import Resources
+
+AVAILABLE = "Lambda functions (their ARN, or lambda:invoke), sagemaker and aws-sdk:sagemaker"
 
 NAME_LIMIT = 80
 _FORBIDDEN = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\U0010ffff]""")
@@ -38,25 +44,47 @@ def check_input(text: bytes, limits: Limits) -> None:
         )
 
 
-def tasks_of(scope: Scope) -> Iterator[Task]:
-    """Every Task state, branches and item processors included."""
-    for state in scope.states.values():
-        yield from _tasks_in(state)
+def check_tasks(machine: StateMachine, resources: Resources, functions: Callable[[], Functions]) -> None:
+    """Raises `UsageError` naming every Task that cannot run here, with what to do about it."""
+    if machine.placeholders:
+        names = ", ".join(f"${{{name}}}" for name in machine.placeholders)
+        raise UsageError(
+            f"The definition has placeholders that a deployment would fill in: {names}. "
+            "Put ARNs or values in their place."
+        )
+    problems: dict[str, list[str]] = {}
+    for name, task in written_tasks(msgspec.json.decode(machine.source)):
+        problem = _task_problem(task, resources, functions)
+        if problem is not None:
+            problems.setdefault(problem, []).append(name)
+    if problems:
+        raise UsageError(
+            "\n\n".join(f"{_listed(states)} cannot run here. {problem}" for problem, states in problems.items())
+        )
 
 
-def resources_of(scope: Scope) -> dict[Resource, list[str]]:
-    """Every resource the Tasks name, with the names of the states, in the order of the definition."""
-    found: dict[Resource, list[str]] = {}
-    for task in tasks_of(scope):
-        found.setdefault(task.resource, []).append(task.name)
-    return found
+def _task_problem(task: dict[str, Any], resources: Resources, functions: Callable[[], Functions]) -> str | None:
+    resource = parse_resource(task["Resource"])
+    if not resources.handles(resource):
+        return f"The resource {resource.arn} is not available on the target local; available are {AVAILABLE}."
+    if resource.kind == "lambda" or resource.service == "lambda":
+        from asl_runner.resources.lambda_preflight import problem
+
+        return problem(functions(), resource, task.get("Parameters", task.get("Arguments")))
+    return None
 
 
-def _tasks_in(state: State) -> Iterator[Task]:
-    if isinstance(state, Task):
-        yield state
-    elif isinstance(state, Parallel):
-        for branch in state.branches:
-            yield from tasks_of(branch)
-    elif isinstance(state, Map):
-        yield from tasks_of(state.item_processor)
+def written_tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and fields, as written, of every Task of a definition, branches and item processors included."""
+    for name, state in scope["States"].items():
+        if state["Type"] == "Task":
+            yield name, state
+        elif state["Type"] == "Parallel":
+            for branch in state["Branches"]:
+                yield from written_tasks(branch)
+        elif state["Type"] == "Map":
+            yield from written_tasks(state.get("ItemProcessor") or state["Iterator"])
+
+
+def _listed(states: list[str]) -> str:
+    return f"State{'s' if len(states) > 1 else ''} {', '.join(map(repr, states))}"

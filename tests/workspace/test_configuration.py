@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ plain = "code.py"
 
 [images]
 "*xgboost*" = "xgboost"
-"*/mine:*" = { command = ["python", "train.py"] }
+"*/mine:*" = { command = ["python", "code.py", "train.py"] }
 
 [limits]
 history_events = "none"
@@ -55,7 +56,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "environment": {"A": "b"},
         },
     }
-    assert read.images == {"*xgboost*": "xgboost", "*/mine:*": {"command": ["python", "train.py"]}}
+    assert [(image.pattern, image.algorithm, image.command) for image in read.images] == [
+        ("*xgboost*", "xgboost", None),
+        ("*/mine:*", None, (sys.executable, str(tmp_path / "code.py"), "train.py")),
+    ]
     assert read.limits == {"history_events": None, "payload_bytes": 1000}
     assert read.role_arn == "arn:aws:iam::111122223333:role/asl-runner"
 

@@ -1,0 +1,67 @@
+"""`asl-runner describe`: one execution."""
+
+from __future__ import annotations
+
+import click
+
+from asl_runner.cli.documents import describe_document, to_json
+from asl_runner.cli.list import started, took
+from asl_runner.cli.options import execution_argument, open_workspace, workspace_options
+from asl_runner.cli.table import paint, status_style
+from asl_runner.history.records import ExecutionRecord
+
+LONG = 2000
+"""Characters of an input or output that are shown without --full."""
+
+
+@click.command("describe")
+@execution_argument
+@click.option("--json", "as_json", is_flag=True, help="Print what `aws stepfunctions describe-execution` prints.")
+@click.option("--full", is_flag=True, help="Show input and output whole, however long.")
+@workspace_options
+def command(execution: str, as_json: bool, full: bool, workspace: str | None, config: str | None) -> None:
+    """Show one execution: its status, times, input and output.
+
+    EXECUTION is a name, the beginning of one, an ARN, or latest.
+
+    \b
+    Examples:
+      asl-runner describe latest
+      asl-runner describe order-7 --json
+    """
+    with open_workspace(workspace, config) as opened:
+        record = opened.find(execution)
+        gone = opened.store.is_orphaned(record)
+    click.echo(to_json(describe_document(record)) if as_json else _summary(record, gone=gone, full=full))
+
+
+def _summary(record: ExecutionRecord, *, gone: bool, full: bool) -> str:
+    status = paint(record.status, status_style(record.status))
+    if gone:
+        status += f" (but its process {record.pid} is gone; `asl-runner stop {record.name}` ends it)"
+    lines = [
+        ("Name", record.name),
+        ("State machine", record.machine_name),
+        ("Status", status),
+        ("Started", started(record.start)),
+        ("Duration", took(record.start, record.stop, running=not gone)),
+        ("Events", f"{record.event_count:,}"),
+        ("ARN", record.arn),
+        ("Error", record.error),
+        ("Cause", record.cause),
+    ]
+    width = max(len(label) for label, _ in lines)
+    text = [f"{label:<{width}}  {value}" for label, value in lines if value]
+    text += ["", "Input", _data(record.input, full=full)]
+    if record.output is not None:
+        text += ["", "Output", _data(record.output, full=full)]
+    return "\n".join(text)
+
+
+def _data(text: bytes, *, full: bool) -> str:
+    import msgspec
+
+    shown = msgspec.json.format(text, indent=2).decode()
+    if not full and len(shown) > LONG:
+        shown = f"{shown[:LONG]}\n… {len(shown) - LONG:,} more characters; --full shows them"
+    return "\n".join(f"  {line}" for line in shown.splitlines())

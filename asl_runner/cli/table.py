@@ -1,0 +1,51 @@
+"""Tables of text with aligned columns, coloured where a person reads them; nothing imported for it."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import click
+
+Cell: TypeAlias = str | tuple[str, str | None]
+"""A text, or a text and its colour (a name `click.style` knows)."""
+
+_COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow", "RUNNING": "cyan"}
+
+
+def status_style(status: str) -> str | None:
+    """The colour of a status."""
+    return _COLOURS.get(status)
+
+
+class Table:
+    """Rows under headings. A heading that starts with `>` aligns its column to the right."""
+
+    def __init__(self, *headings: str) -> None:
+        self._right = [heading.startswith(">") for heading in headings]
+        self._headings = [heading.lstrip(">") for heading in headings]
+        self._rows: list[list[tuple[str, str | None]]] = []
+
+    def row(self, *cells: Cell) -> None:
+        """Adds a row of as many cells as there are headings."""
+        self._rows.append([(cell, None) if isinstance(cell, str) else cell for cell in cells])
+
+    def text(self) -> str:
+        """The whole table, without a line end after the last row."""
+        head: list[tuple[str, str | None]] = [(heading, "bright_black") for heading in self._headings]
+        rows = [head, *self._rows]
+        widths = [max(len(row[column][0]) for row in rows) for column in range(len(self._headings))]
+        return "\n".join(self._line(row, widths) for row in rows)
+
+    def _line(self, row: list[tuple[str, str | None]], widths: list[int]) -> str:
+        cells = []
+        for (text, colour), width, right in zip(row, widths, self._right, strict=True):
+            padded = text.rjust(width) if right else text.ljust(width)
+            cells.append(paint(padded, colour))
+        return "  ".join(cells).rstrip()
+
+
+def paint(text: str, colour: str | None) -> str:
+    """The text in a colour, unless NO_COLOR says otherwise; `click.echo` removes colours where nobody sees them."""
+    import os
+
+    return text if colour is None or os.environ.get("NO_COLOR") else click.style(text, fg=colour)
