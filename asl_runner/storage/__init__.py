@@ -4,6 +4,7 @@ from asl_runner.storage.buckets import Buckets, CommonPrefix, ObjectHead, Object
 from asl_runner.storage.keys import InvalidKey
 from asl_runner.storage.metadata import ObjectMetadata
 from asl_runner.storage.names import BucketNotEmpty, InvalidBucketName, NoSuchBucket, NoSuchKey, S3Uri, parse_uri
+from asl_runner.storage.server import LocalAws
 
 __all__ = [
     "BucketNotEmpty",
@@ -11,6 +12,7 @@ __all__ = [
     "CommonPrefix",
     "InvalidBucketName",
     "InvalidKey",
+    "LocalAws",
     "NoSuchBucket",
     "NoSuchKey",
     "ObjectHead",
