@@ -60,14 +60,14 @@ class Compiler:
                 "Value is not a Reference Path" if reference else "Value is not a valid JSONPath",
                 place,
                 found=value,
-                expected=error.message,
+                note=error.message,
                 offset=error.offset,
                 hint=hint,
             )
             return None
         if reference and not (path.reference and (context or path.root != "context")):
             why = "the context object is not allowed here" if path.reference else "it may select more than one node"
-            self.report.add("ASL202", "Value is not a Reference Path", place, found=value, expected=why)
+            self.report.add("ASL202", "Value is not a Reference Path", place, found=value, note=why)
             return None
         return path
 
@@ -79,7 +79,7 @@ class Compiler:
         try:
             return path.writer()
         except ExpressionSyntaxError as error:
-            self.report.add("ASL202", "Value is not a Reference Path", place, found=value, expected=error.message)
+            self.report.add("ASL202", "Value is not a Reference Path", place, found=value, note=error.message)
             return None
 
     def path_or_intrinsic(self, value: str, place: Place) -> Any:
@@ -96,7 +96,7 @@ class Compiler:
         message = f"The value for the field '{place[-1]}' must be a valid JSONPath or a valid intrinsic function call"
         detail = error.message.removeprefix(message).lstrip(".,").strip()
         hint = f'did you mean "$.{value}"?' if _NAME.fullmatch(value) else ""
-        self.report.add("ASL203", message, place, at=at, found=value, expected=detail, offset=error.offset, hint=hint)
+        self.report.add("ASL203", message, place, at=at, found=value, note=detail, offset=error.offset, hint=hint)
 
     def template(self, value: Json, place: Place, language: Language) -> Any:
         """A payload template (JSONPath), or a value with expressions in it (JSONata)."""
@@ -130,7 +130,7 @@ class Compiler:
                     "'states' is reserved" if name == "states" else "a letter, then letters, digits or '_', at most 80"
                 )
                 message = f"'{name}' is not a valid variable name"
-                self.report.add("ASL207", message, (*place, key), at=place, key=True, expected=why)
+                self.report.add("ASL207", message, (*place, key), at=place, key=True, note=why)
         return self.template(value, place, language)
 
     def expression(self, value: str, place: Place) -> Any:
@@ -194,7 +194,7 @@ class Compiler:
         except ExpressionSyntaxError as error:
             if "${" in str(rule):
                 return Unresolved(f"the rule at {place[-1]}")
-            self.report.add("ASL201", error.message, place, expected=error.message)
+            self.report.add("ASL201", error.message, place, note=error.message)
             return None
 
 

@@ -36,6 +36,8 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
     """The text of the line at `position`."""
     found: str = ""
     expected: str = ""
+    note: str = ""
+    """Why it is wrong, where the message does not say it."""
     hint: str = ""
 
     def __str__(self) -> str:
@@ -78,6 +80,7 @@ class Report:
         at: Path | None = None,
         found: Json = ...,
         expected: str = "",
+        note: str = "",
         hint: str = "",
         key: bool = False,
         offset: int = 0,
@@ -100,6 +103,7 @@ class Report:
                     location=location(path if at is None else at),
                     found="" if found is ... else shown(found),
                     expected=expected,
+                    note=note,
                     hint=hint,
                 ),
                 key,

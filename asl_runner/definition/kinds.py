@@ -161,3 +161,5 @@ _CHECKS: dict[type[Kind], Callable[[Any, Json], None]] = {
     f.Target: _target,
     f.ErrorNames: _error_names,
 }
+PLAIN_KINDS = tuple(_CHECKS)
+"""The kinds whose values need no compiling."""

@@ -5,7 +5,7 @@ The result mirrors the document: each object becomes a dict of its compiled fiel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, TypeAlias
 
 from asl_runner.definition import fields as f
@@ -13,8 +13,8 @@ from asl_runner.definition.compiling import Compiler, Unresolved
 from asl_runner.definition.diagnostics import Report, did_you_mean
 from asl_runner.definition.fields import Field, Language, Shape, fields_of, groups_of, required_of
 from asl_runner.definition.json_text import Path
-from asl_runner.definition.kinds import check_plain
-from asl_runner.definition.shapes import MACHINE, SHAPES, STATE_TYPES, STATES
+from asl_runner.definition.kinds import PLAIN_KINDS, check_plain
+from asl_runner.definition.shapes import MACHINE, OPERATOR_NAMES, SHAPES, STATE_TYPES, STATES
 from asl_runner.expressions.environment import Json
 
 Compiled: TypeAlias = dict[str, Any]
@@ -56,37 +56,45 @@ class Walker:
             return {}
         known = fields_of(shape, language)
         compiled: Compiled = {}
+        meant: set[str] = set()
         for name, item in value.items():
             field = known.get(name)
             if field is not None:
                 compiled[name] = _HANDLERS[type(field.kind)](self, field, item, (*path, name), language)
             elif name != "Type" or shape.name not in STATES:
-                self._unknown(name, value, shape, path, language)
-        self._required(value, shape, path, language)
-        self._groups(value, shape, path, language)
+                meant |= self._unknown(name, value, shape, path, language)
+        present = value.keys() | meant if meant else value.keys()
+        self._required(present, shape, path, language)
+        self._groups(value, present, shape, path, language)
         return compiled
 
-    def _required(self, value: dict[str, Json], shape: Shape, path: Path, language: Language) -> None:
-        missing = [name for name in required_of(shape, language) if name not in value]
+    def _required(self, given: Set[str], shape: Shape, path: Path, language: Language) -> None:
+        missing = [name for name in required_of(shape, language) if name not in given]
         if missing:
             self.report.add("ASL101", f"These fields are required: [{', '.join(missing)}]", path, key=True)
 
-    def _groups(self, value: dict[str, Json], shape: Shape, path: Path, language: Language) -> None:
+    def _groups(self, value: dict[str, Json], given: Set[str], shape: Shape, path: Path, language: Language) -> None:
         for group, needed in groups_of(shape, language):
-            present = [name for name in group if name in value]
-            if present == ["Next", "End"] and value["End"] is False:
+            present = [name for name in group if name in given]
+            if present == ["Next", "End"] and value.get("End") is False:
                 continue
             if len(present) > 1:
                 message = f"There should only be one of the following fields: [{', '.join(group)}]"
                 self.report.add("ASL107", message, (*path, present[-1]), at=path, key=True, found=present)
-            elif needed and (not present or (present == ["End"] and value["End"] is False)):
+            elif needed and (not present or (present == ["End"] and value.get("End") is False)):
                 if len(group) == 1:
                     self.report.add("ASL101", f"These fields are required: [{group[0]}]", path, key=True)
                     continue
+                if "Variable" in group and OPERATOR_NAMES & value.keys():
+                    continue
                 message = f"This object should have only one of the following fields: [{', '.join(group)}]"
-                self.report.add("ASL108", message, path, key=True, hint="none of them is there")
+                hint = 'add "Next" or "End": true' if "Next" in group else "add one of them"
+                self.report.add("ASL108", message, path, key=True, hint=hint)
 
-    def _unknown(self, name: str, value: dict[str, Json], shape: Shape, path: Path, language: Language) -> None:
+    def _unknown(
+        self, name: str, value: dict[str, Json], shape: Shape, path: Path, language: Language
+    ) -> frozenset[str]:
+        """Reports a field that does not belong there; gives the name that was meant, so that it is not missed too."""
         here = (*path, name)
         other: Language = "JSONata" if language == "JSONPath" else "JSONPath"
         if name in fields_of(shape, other):
@@ -103,13 +111,14 @@ class Walker:
             ):
                 hint = f'write "{name.removesuffix("Path")}" with an expression {{% … %}}'
             self.report.add("ASL111", message, here, at=path, key=True, hint=hint)
-            return
+            return frozenset((twin,))
         missing = [field for field in fields_of(shape, language) if field not in value]
         hint = did_you_mean(name, missing)
         owners = [kind for kind in STATE_TYPES if name in fields_of(STATES[kind], language)]
         if not hint and owners and shape.name in STATES:
             hint = f"{', '.join(owners)} states have it, {shape.name} states do not"
         self.report.add("ASL102", f"Field '{name}' is not supported", here, at=path, key=True, hint=hint)
+        return frozenset(field for field in missing if f'"{field}"' in hint)
 
     def state(self, value: Json, path: Path) -> Compiled:
         """One state, with its `Type` and `QueryLanguage`."""
@@ -256,6 +265,8 @@ def _object(walker: Walker, field: Field, value: Json, path: Path, language: Lan
     assert isinstance(kind, f.ObjectOf)
     before = walker.report.count
     compiled = walker.object(value, SHAPES[kind.shape], path, language)
+    if kind.shape in ("Rule", "NestedRule") and isinstance(value, dict) and language == "JSONPath":
+        _one_operator(walker, value, path)
     if kind.shape == "Rule" and language == "JSONPath" and walker.report.count == before and isinstance(value, dict):
         compiled["Condition"] = walker.compiler.rule(value, path)
     elif kind.shape == "Credentials" and language == "JSONPath" and isinstance(value, dict):
@@ -263,6 +274,22 @@ def _object(walker: Walker, field: Field, value: Json, path: Path, language: Lan
     elif kind.shape == "Credentials":
         return walker.compiler.jsonata_template(value, path) if walker.report.count == before else None
     return compiled
+
+
+def _one_operator(walker: Walker, rule: dict[str, Json], path: Path) -> None:
+    """A rule with a Variable has exactly one comparison; any other has none."""
+    found = [name for name in rule if name in OPERATOR_NAMES]
+    if "Variable" in rule and not found:
+        known = {"Variable", "Next", "Comment", "Assign"}
+        if not any(did_you_mean(name, OPERATOR_NAMES) for name in rule.keys() - known):
+            hint = "such as StringEquals or IsPresent"
+            walker.report.add("ASL108", "A rule with 'Variable' needs one comparison operator", path, hint=hint)
+    elif len(found) > 1:
+        message = f"There should only be one of the following fields: [{', '.join(found)}]"
+        hint = 'combine several tests with "And"'
+        walker.report.add("ASL107", message, (*path, found[-1]), at=path, key=True, found=found, hint=hint)
+    elif found and "Variable" not in rule and not {"And", "Or", "Not"} & rule.keys():
+        walker.report.add("ASL101", "These fields are required: [Variable]", path)
 
 
 def _states(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
@@ -287,22 +314,7 @@ _HANDLERS: dict[type[f.Kind], _Handler] = {
     f.ListOf: _list,
     f.ObjectOf: _object,
     f.StateMap: _states,
-    **dict.fromkeys(
-        (
-            f.Anything,
-            f.String,
-            f.Boolean,
-            f.Integer,
-            f.Number,
-            f.Choice,
-            f.Timestamp,
-            f.ResourceArn,
-            f.ReaderArn,
-            f.Target,
-            f.ErrorNames,
-        ),
-        _plain,
-    ),
+    **dict.fromkeys(PLAIN_KINDS, _plain),
 }
 """One handler per kind: takes the walker, the field, the value, its path and language; gives the compiled value."""
 

@@ -1,0 +1,89 @@
+"""`asl-runner validate FILE...`: every problem of every definition, for people, editors and pipelines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from asl_runner.cli.inputs import read_definition
+from asl_runner.cli.options import complete_definition
+from asl_runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from asl_runner.definition.model import Scope
+    from asl_runner.definition.render import Checked
+
+FORMATS = ("text", "json", "github", "sarif")
+
+
+@click.command(
+    "validate",
+    epilog="""\b
+Examples:
+  asl-runner validate order.asl.json
+  asl-runner validate --strict state_machines/*.asl.json
+  asl-runner validate --format sarif *.asl.yaml > asl.sarif
+  envsubst < order.asl.json | asl-runner validate -
+
+Exit codes: 0 valid, 2 usage (a file that is not there), 3 invalid.""",
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, shell_complete=complete_definition)
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="How to report."
+)
+@click.option("--strict", is_flag=True, help="Let warnings fail as errors do.")
+def command(files: tuple[str, ...], format_: str, strict: bool) -> int:
+    """Check definitions, JSON or YAML, and report every problem in one go.
+
+    A FILE of - is standard input. Each problem has its place in the file, a stable code (docs/diagnostics.md) and,
+    where there is one, a hint.
+    """
+    checked = [_check(file) for file in files]
+    click.echo(_report(checked, format_), nl=False)
+    bad = any(item.count("error") or (strict and item.diagnostics) for item in checked)
+    return 3 if bad else 0
+
+
+validate = command
+
+
+def _check(file: str) -> Checked:
+    from asl_runner.definition import check
+    from asl_runner.definition.render import Checked
+
+    source = read_definition(file)
+    name = "<stdin>" if file == "-" else file
+    try:
+        machine, diagnostics = check(source, name=name)
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
+    return Checked(file=name, diagnostics=diagnostics, states=None if machine is None else _states_of(machine))
+
+
+def _states_of(scope: Scope) -> int:
+    from asl_runner.definition.model import Map, Parallel
+
+    count = len(scope.states)
+    for state in scope.states.values():
+        if isinstance(state, Map):
+            count += _states_of(state.item_processor)
+        elif isinstance(state, Parallel):
+            count += sum(_states_of(branch) for branch in state.branches)
+    return count
+
+
+def _report(checked: Sequence[Checked], format_: str) -> str:
+    from asl_runner import __version__
+    from asl_runner.definition import render
+
+    if format_ == "json":
+        return render.as_json(checked)
+    if format_ == "github":
+        return render.as_github(checked)
+    if format_ == "sarif":
+        return render.as_sarif(checked, __version__)
+    color = sys.stdout.isatty()
+    return "".join(render.as_text(item, color=color) for item in checked)
