@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +20,10 @@ from typing import IO
 from asl_runner.errors import UsageError
 from asl_runner.sagemaker.containers import guard
 from asl_runner.sagemaker.containers.contract import ContainerSpec
+from asl_runner.sagemaker.containers.images import Program
+from asl_runner.sagemaker.containers.launch import ColdProcess, Launched
 from asl_runner.sagemaker.containers.tree import TREE_VARIABLE
+from asl_runner.sagemaker.containers.warm import WARM_MODULES, ZygoteFailed, prepare, warm_start
 
 LineCallback = Callable[[str], object]
 
@@ -53,7 +56,7 @@ class ExitStatus:
 class Container:
     """A running (or ended) container; made by `start`."""
 
-    def __init__(self, spec: ContainerSpec, process: subprocess.Popen[bytes], on_line: LineCallback | None) -> None:
+    def __init__(self, spec: ContainerSpec, process: Launched, on_line: LineCallback | None) -> None:
         self.spec = spec
         self._process = process
         self._on_line = on_line
@@ -106,13 +109,11 @@ class Container:
         with self._lock:
             if self._status is None:
                 self._stopping = True
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.pid, number)
+                with contextlib.suppress(ZygoteFailed):
+                    self._process.signal(number)
 
     def _pump(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None
-        with stream, self.spec.log_path.open("ab", buffering=0) as log:
+        with self._process.log as stream, self.spec.log_path.open("ab", buffering=0) as log:
             while line := stream.readline(LONGEST_LINE):
                 self._take(line, log)
 
@@ -126,14 +127,10 @@ class Container:
             self._callback_error = problem
 
     def _reap(self, pump: threading.Thread) -> None:
-        # The leader stays a zombie until the rest of its group is killed, so that the group's number is still its own.
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        returned = self._process.wait()
         seconds = time.monotonic() - self._began
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        guard.forget(self.pid)
         with self._lock:
-            returned = self._process.wait()
-            guard.forget(self.pid)
             status = ExitStatus(
                 code=128 - returned if returned < 0 else returned,
                 signal=-returned if returned < 0 else None,
@@ -153,17 +150,8 @@ def start(spec: ContainerSpec, on_line: LineCallback | None = None) -> Container
     """
     spec.log_path.parent.mkdir(parents=True, exist_ok=True)
     spec.log_path.touch()
-    directory = spec.working_directory or spec.tree.code
     try:
-        process = subprocess.Popen(
-            spec.command,
-            cwd=directory,
-            env=child_environment(spec),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = _launch(spec)
     except (FileNotFoundError, PermissionError, NotADirectoryError) as problem:
         raise UsageError(
             f"The container of {spec.image or spec.kind} cannot start: {problem.strerror}: {problem.filename}. "
@@ -173,20 +161,35 @@ def start(spec: ContainerSpec, on_line: LineCallback | None = None) -> Container
     return Container(spec, process, on_line)
 
 
+def _launch(spec: ContainerSpec) -> Launched:
+    directory = spec.working_directory or spec.tree.code
+    environment = child_environment(spec)
+    if spec.command[:2] == (sys.executable, "-m") and spec.command[2] in WARM_MODULES:
+        with contextlib.suppress(ZygoteFailed):
+            return warm_start(spec.command[2], list(spec.command[3:]), environment, directory)
+    return ColdProcess(spec.command, environment, directory)
+
+
+def prepare_program(program: Program) -> None:
+    """Begins to load what a built-in algorithm needs, so that its first job starts at once; returns immediately."""
+    if program.command[:2] == (sys.executable, "-m") and program.command[2] in WARM_MODULES:
+        prepare(program.command[2], {**_base_environment(), **program.environment})
+
+
 def child_environment(spec: ContainerSpec) -> dict[str, str]:
     """The whole environment of the container's first process."""
-    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment.setdefault("LANG", "C.UTF-8")
-    environment |= {
-        "HOME": str(spec.tree.temporary),
-        "TMPDIR": str(spec.tree.temporary),
-        "PYTHONUNBUFFERED": "1",
-        # OpenMP threads that spin at barriers starve the other jobs of the machine.
-        "OMP_WAIT_POLICY": "passive",
-    }
+    environment = _base_environment()
+    environment |= {"HOME": str(spec.tree.temporary), "TMPDIR": str(spec.tree.temporary)}
     if spec.threads is not None:
         environment["OMP_NUM_THREADS"] = str(spec.threads)
     return {**environment, **spec.environment, TREE_VARIABLE: str(spec.tree.root)}
+
+
+def _base_environment() -> dict[str, str]:
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    environment.setdefault("LANG", "C.UTF-8")
+    # OpenMP threads that spin at barriers starve the other jobs of the machine.
+    return {**environment, "PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "passive"}
 
 
 def free_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 
 from asl_runner.sagemaker.algorithms.xgboost.errors import ToolkitError, failure_text
@@ -19,8 +20,22 @@ def main(arguments: list[str]) -> int:
         from asl_runner.sagemaker.algorithms.xgboost.serve import serve
 
         return serve(Tree.of_this_process())
+    if len(arguments) == 2 and arguments[0] == "--zygote":
+        return run_zygote(int(arguments[1]))
     sys.stderr.write(USAGE + "\n")
     return 2
+
+
+def run_zygote(descriptor: int) -> int:
+    """Imports what the programs need, then forks them on request: 0, or 1 where a fork would not be safe."""
+    from asl_runner.sagemaker.algorithms.xgboost import engine, folds, serve, train
+    from asl_runner.sagemaker.containers.zygote import serve_forks
+
+    engine.load_xgboost()
+    loaded = (folds, serve, train)
+    if len(loaded) and threading.active_count() > 1:
+        return 1
+    return serve_forks(descriptor, main)
 
 
 def run_training(tree: Tree) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import decode
 
 from asl_runner.sagemaker.algorithms.xgboost.dependencies import check_dependencies, metric_with_threshold
 from asl_runner.sagemaker.algorithms.xgboost.errors import UserError
@@ -45,12 +46,8 @@ CLASSIC_NAMES = {"silent": "verbosity"}
 @cache
 def table() -> dict[str, Hyperparameter]:
     """Every hyperparameter of the container, by name, in its order."""
-    text = Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
-    return {entry["name"]: _entry(entry) for entry in json.loads(text)}
-
-
-def _entry(entry: dict[str, Any]) -> Hyperparameter:
-    return Hyperparameter(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+    entries = decode(Path(__file__).with_suffix(".json").read_bytes(), type=list[Hyperparameter])
+    return {entry.name: entry for entry in entries}
 
 
 def validate(given: Mapping[str, str], *, classic: bool = False) -> tuple[dict[str, Any], list[str]]:

@@ -145,3 +145,30 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
+
+
+def write_record(labels: dict[str, list[float]]) -> bytes:
+    """One framed record whose label map has a float32 tensor per name."""
+    payload = b"".join(
+        _message(LABEL, _message(1, name.encode()) + _message(2, _message(2, _message(1, _packed(values)))))
+        for name, values in labels.items()
+    )
+    padding = b"\0" * (-len(payload) % 4)
+    return struct.pack("<II", MAGIC, len(payload)) + payload + padding
+
+
+def _packed(values: list[float]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def _message(number: int, content: bytes) -> bytes:
+    return _varint_bytes(number << 3 | 2) + _varint_bytes(len(content)) + content
+
+
+def _varint_bytes(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -26,6 +26,9 @@ from asl_runner.sagemaker.algorithms.xgboost.output import log
 from asl_runner.sagemaker.containers.tree import Tree
 
 MODEL_NAME = "xgboost-model"
+
+Evaluations: TypeAlias = dict[str, dict[str, list[float]]]
+"""Data set (train, validation) to metric to its value after each round."""
 
 CONSUMED = frozenset(
     {
@@ -46,24 +49,17 @@ REMOVED = frozenset({"predictor", "sketch_eps", "dsplit", "deterministic_histogr
 """Accepted by the container, gone or not built into today's xgboost, without effect on the result."""
 
 USER_ERRORS = (
-    "Check failed: !auc_error AUC: the dataset only contains pos or neg samples",
-    "Check failed: base_score > 0.0f && base_score < 1.0f base_score must be in (0,1) for logistic loss",
-    "Check failed: preds.size() == info.labels_.size()",
-    "Check failed: (n_uint32 / info.labels",
-    "Must have at least 1 validation",
-    "SoftmaxMultiClassObj: label must be in [0, num_class)",
-    "label must be nonnegative",
     "label must be in [0,1] for logistic regression",
-    "label must be positive",
-    "must be in [0",
-    "Feature shape mismatch",
-    "Label set is empty",
-    "label and prediction size not match",
-    "relevance degress",
-    "Invalid label",
-    "Unable to evaluate",
+    "label must be in [0, num_class)",
+    "Target is multiclass but average='binary'",
+    "feature_names mismatch",
+    "Check failed: preds.size() == info.labels_.size()",
+    "Check failed: !auc_error AUC: the dataset only contains pos or neg samples",
+    "base_score must be in (0,1) for logistic loss",
+    "label must be nonnegative",
+    "Parameter reg_lambda should be greater equal to 0",
 )
-"""Parts of xgboost's messages that are the fault of the data or the hyperparameters."""
+"""Parts of xgboost's messages that are the fault of the data or the hyperparameters (the container's own list)."""
 
 
 class Job(Struct, frozen=True):
@@ -101,8 +97,8 @@ def train(tree: Tree) -> None:
         save_model(boost(job, training, validation), tree.model / MODEL_NAME)
 
 
-def boost(job: Job, training: Any, validation: Any) -> Any:
-    """The booster trained on `training`, evaluated each round on both matrices."""
+def boost(job: Job, training: Any, validation: Any, evaluations: Evaluations | None = None) -> Any:
+    """The booster trained on `training`, evaluated each round on both matrices; fills `evaluations` when given."""
     xgboost = load_xgboost()
     parameters = job.parameters
     objective = str(parameters.get("objective", "reg:squarederror"))
@@ -125,6 +121,7 @@ def boost(job: Job, training: Any, validation: Any) -> Any:
             training,
             num_boost_round=max(parameters["num_round"] - done, 0),
             evals=watch,
+            evals_result=evaluations,
             custom_metric=metrics.own_metric(own, objective) if own else None,
             callbacks=callbacks,
             xgb_model=start,
