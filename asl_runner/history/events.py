@@ -9,9 +9,36 @@ Source: GetExecutionHistory in botocore's `stepfunctions` model; reference secti
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
+
+
+class Pieces:
+    """A large payload as consecutive pieces of JSON text; a piece that other payloads hold too is the same object.
+
+    Stands where a payload's bytes stand: has a length and can be decoded. The journal keeps each piece once.
+    """
+
+    __slots__ = ("_length", "pieces")
+
+    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+        self.pieces = pieces
+        self._length = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+    def decode(self) -> str:
+        """The JSON text."""
+        return bytes(self).decode()
+
+
+Payload: TypeAlias = bytes | Pieces
+"""JSON text as the history keeps it; always `bytes` once read back from the journal."""
 
 
 class Event(Struct, array_like=True, frozen=True, gc=False):

@@ -1,7 +1,8 @@
 """A run of events as one blob of MessagePack, and back.
 
 A blob is the array `[payloads, events]`. An event's payload is its bytes, or, where keeping each different payload
-once saves more than it costs, extension 1 with the payload's place in `payloads` (an unsigned little-endian number).
+once saves more than it costs, extension 1 with the payload's place in `payloads` (an unsigned little-endian number);
+a payload made of pieces is extension 2 with the places of its pieces, four bytes each.
 A state's output is usually the next one's input, so with large payloads that halves a segment or better.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 
 from msgspec import Raw, msgpack
 
-from asl_runner.history.events import PAYLOADS, Event
+from asl_runner.history.events import PAYLOADS, Event, Payload, Pieces
 
 MAX_EVENTS = 512
 """Events in one segment at most: what a reader decodes to see one event."""
@@ -27,9 +28,18 @@ _SAMPLE_STEP = 7
 """Odd, so that a sample of alternating entered and exited events sees both."""
 
 _REFERENCE = 1
-_REFERENCES = [msgpack.Ext(_REFERENCE, place.to_bytes(2, "little")) for place in range(MAX_EVENTS * len(PAYLOADS))]
 
-_encoder = msgpack.Encoder()
+_PIECES = 2
+_PLACE_BYTES = 4
+
+
+def _joined(value: object) -> bytes:
+    if isinstance(value, Pieces):
+        return bytes(value)
+    raise TypeError(f"{type(value).__name__} is no data of an event")
+
+
+_encoder = msgpack.Encoder(enc_hook=_joined)
 _outer = msgpack.Decoder(tuple[list[bytes], Raw])
 _plain = msgpack.Decoder(list[Event])
 
@@ -41,19 +51,15 @@ def encode(events: Sequence[Event]) -> Iterator[tuple[int, int, bytes]]:
             part = events[start : start + MAX_EVENTS]
             yield part[0].id, part[-1].id, _encoder.encode(((), part))
         return
-    payloads: dict[bytes, int] = {}
+    payloads = _Payloads()
     rows: list[Event] = []
-    size = 0
     for event in events:
-        before = len(payloads)
         rows.append(event if event.details is None else _shared(event, event.details, payloads))
-        if len(payloads) != before:
-            size += sum(len(payload) for payload in _payloads(event))
-        if len(rows) == MAX_EVENTS or size >= MAX_BYTES:
-            yield rows[0].id, rows[-1].id, _encoder.encode((list(payloads), rows))
-            payloads, rows, size = {}, [], 0
+        if len(rows) == MAX_EVENTS or payloads.size >= MAX_BYTES:
+            yield rows[0].id, rows[-1].id, _encoder.encode((list(payloads.places), rows))
+            payloads, rows = _Payloads(), []
     if rows:
-        yield rows[0].id, rows[-1].id, _encoder.encode((list(payloads), rows))
+        yield rows[0].id, rows[-1].id, _encoder.encode((list(payloads.places), rows))
 
 
 def decode(blob: bytes) -> list[Event]:
@@ -63,12 +69,15 @@ def decode(blob: bytes) -> list[Event]:
         return _plain.decode(events)
 
     def resolve(code: int, data: memoryview) -> bytes:
-        return payloads[int.from_bytes(data, "little")]
+        if code == _REFERENCE:
+            return payloads[int.from_bytes(data, "little")]
+        places = (data[at : at + _PLACE_BYTES] for at in range(0, len(data), _PLACE_BYTES))
+        return b"".join([payloads[int.from_bytes(place, "little")] for place in places])
 
     return msgpack.Decoder(list[Event], ext_hook=resolve).decode(events)
 
 
-def _payloads(event: Event) -> Iterator[bytes]:
+def _payloads(event: Event) -> Iterator[Payload]:
     details = event.details
     if details is not None:
         for key in PAYLOADS:
@@ -81,13 +90,30 @@ def _average_payload(events: Sequence[Event]) -> float:
     return sum(len(payload) for event in sample for payload in _payloads(event)) / len(sample) if sample else 0.0
 
 
-def _shared(event: Event, details: dict[str, Any], payloads: dict[bytes, int]) -> Event:
+class _Payloads:
+    """The different payloads and pieces of a segment, each with its place."""
+
+    def __init__(self) -> None:
+        self.places: dict[bytes, int] = {}
+        self.size = 0
+
+    def place(self, text: bytes) -> bytes:
+        """The place of a text, as an extension holds it."""
+        place = self.places.setdefault(text, len(self.places))
+        if place == len(self.places) - 1:
+            self.size += len(text)
+        return place.to_bytes(_PLACE_BYTES, "little")
+
+
+def _shared(event: Event, details: dict[str, Any], payloads: _Payloads) -> Event:
     """The event with its payloads replaced by references; `payloads` learns those it has not seen."""
-    replaced = {
-        key: _REFERENCES[payloads.setdefault(value, len(payloads))]
-        for key, value in details.items()
-        if key in PAYLOADS and type(value) is bytes
-    }
+    replaced = {key: _reference(value, payloads) for key, value in details.items() if key in PAYLOADS}
     if not replaced:
         return event
     return Event(event.id, event.previous, event.time, event.type, details | replaced, event.scope)
+
+
+def _reference(payload: Payload, payloads: _Payloads) -> msgpack.Ext:
+    if isinstance(payload, Pieces):
+        return msgpack.Ext(_PIECES, b"".join(map(payloads.place, payload.pieces)))
+    return msgpack.Ext(_REFERENCE, payloads.place(payload))

@@ -17,7 +17,6 @@ from asl_runner.interpreter.errors import RUNTIME, Failure, HistoryLimit
 from asl_runner.interpreter.frame import Frame, Performer, Run
 from asl_runner.interpreter.limits import AWS_LIMITS, Limits
 from asl_runner.interpreter.log import HistoryLog
-from asl_runner.interpreter.payload import encode
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
 from asl_runner.interpreter.states import map_, parallel, task, wait
 
@@ -87,7 +86,7 @@ class Execution:
 
     async def _run_states(self) -> Outcome:
         frame = self._frame
-        text = frame.text = encode(self._input)
+        text = frame.text = self._run.payloads.encode(self._input)
         self._log.record("ExecutionStarted", {"input": text, "roleArn": self._run.info.role_arn}, 0, "")
         self._task = asyncio.create_task(drive(frame))
         try:
@@ -127,7 +126,8 @@ class Execution:
         output = None
         if status == "SUCCEEDED":
             frame = self._frame
-            output = details["output"] = frame.text if frame.text is not None else encode(frame.data)
+            text = details["output"] = frame.text if frame.text is not None else self._run.payloads.encode(frame.data)
+            output = bytes(text)
         if error is not None:
             details["error"] = error
         if cause is not None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asl_runner.definition.model import Scope, State
 from asl_runner.expressions.environment import Json
+from asl_runner.history.events import Payload
 from asl_runner.interpreter.context import iso_time
 from asl_runner.interpreter.errors import Failure
 from asl_runner.interpreter.limits import Limits
 from asl_runner.interpreter.log import HistoryLog
+from asl_runner.interpreter.payload import PayloadEncoder
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ Performer: TypeAlias = "Callable[[Frame, Any], Awaitable[None]]"
 class Run:
     """What all frames of one execution share."""
 
-    __slots__ = ("context", "info", "limits", "log", "performers", "ports")
+    __slots__ = ("context", "info", "limits", "log", "payloads", "performers", "ports")
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Run:
         self.limits = limits
         self.log = log
         self.context = context
+        self.payloads = PayloadEncoder()
 
 
 class Frame:
@@ -90,7 +93,7 @@ class Frame:
         self.states = scope.states
         self.path = path
         self.data = data
-        self.text: bytes | None = None
+        self.text: Payload | None = None
         self.previous = previous
         self.variables = variables
         self.map_item = map_item

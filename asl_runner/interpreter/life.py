@@ -11,7 +11,7 @@ from asl_runner.interpreter import errors
 from asl_runner.interpreter.dataflow import Variables
 from asl_runner.interpreter.errors import Failure, data_limit_failure, runtime_failure
 from asl_runner.interpreter.frame import Frame
-from asl_runner.interpreter.payload import encode
+from asl_runner.interpreter.payload import text as as_text
 
 _TYPES: tuple[type[State], ...] = (
     model.Pass,
@@ -32,7 +32,7 @@ def enter(frame: Frame, state: State) -> None:
     run = frame.run
     text = frame.text
     if text is None:
-        text = frame.text = encode(frame.data)
+        text = frame.text = run.payloads.encode(frame.data)
     frame.current = state
     frame.retry_count = 0
     frame.token = None
@@ -54,7 +54,7 @@ def leave(frame: Frame, state: State, output: Json, assigned: Variables | None, 
     """
     run = frame.run
     if output is not frame.data:
-        text = encode(output)
+        text = run.payloads.encode(output)
         limit = run.limits.payload_bytes
         if limit is not None and len(text) > limit:
             raise data_limit_failure(state.name, catchable=False)
@@ -62,7 +62,7 @@ def leave(frame: Frame, state: State, output: Json, assigned: Variables | None, 
         frame.text = text
     details: dict[str, Any] = {"name": state.name, "output": frame.text}
     if assigned:
-        details["assignedVariables"] = {name: encode(value).decode() for name, value in assigned.items()}
+        details["assignedVariables"] = {name: as_text(value) for name, value in assigned.items()}
         frame.variables = {**frame.variables, **assigned}
     frame.previous = run.log.record(_EXITED[type(state)], details, frame.previous, frame.path)
     frame.current = None

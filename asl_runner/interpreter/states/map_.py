@@ -33,11 +33,11 @@ async def perform(frame: Frame, state: Map) -> None:
 
 async def _work(frame: Frame, state: Map, effective: Json) -> Json:
     items = _items(state, effective, frame)
+    concurrency = _concurrency(state, effective, frame)
     log = frame.run.log
     details = {"length": len(items)}
     frame.previous = log.record("MapStateStarted", details, frame.previous, frame.path)
     _check_tolerance(state, effective, frame)
-    concurrency = _concurrency(state, effective, frame)
     results = await Iterations(frame, state, effective, items).run(concurrency)
     log.record("MapStateSucceeded", None, frame.previous, frame.path)
     return results

@@ -11,10 +11,10 @@ from msgspec import Struct
 from asl_runner.definition.model import Task
 from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
+from asl_runner.history.events import Payload
 from asl_runner.interpreter import errors
 from asl_runner.interpreter.errors import Failure, data_limit_failure
 from asl_runner.interpreter.frame import Frame
-from asl_runner.interpreter.payload import encode
 from asl_runner.interpreter.ports import Clock, TaskCall, TaskFailed, Timer
 from asl_runner.interpreter.quantities import seconds
 from asl_runner.interpreter.states import working
@@ -79,7 +79,7 @@ async def _work(frame: Frame, state: Task, effective: Json) -> Json:
     await frame.run.log.commit()
     try:
         result = await _answer(frame, call)
-        output = encode(result)
+        output = frame.run.payloads.encode(result)
         limit = frame.run.limits.payload_bytes
         if limit is not None and len(output) > limit:
             raise data_limit_failure(state.resource.service or state.resource.arn, catchable=True)
@@ -173,7 +173,7 @@ class TaskHistory:
             details["region"] = self._frame.run.info.region
         else:
             details["resource"] = self._resource.arn
-        details[self.events.input] = encode(effective)
+        details[self.events.input] = self._frame.run.payloads.encode(effective)
         if timeout is not None:
             details["timeoutInSeconds"] = timeout
         if heartbeat is not None:
@@ -191,9 +191,9 @@ class TaskHistory:
 
     def submitted(self, output: Json) -> None:
         """The call of a `.sync` or callback task was answered."""
-        self._record("Submitted", {**self._common, "output": encode(output)})
+        self._record("Submitted", {**self._common, "output": self._frame.run.payloads.encode(output)})
 
-    def succeeded(self, output: bytes) -> None:
+    def succeeded(self, output: Payload) -> None:
         """The result, as JSON text."""
         self._record("Succeeded", {**self._common, "output": output})
 
