@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +21,8 @@ APPLICATION_ID = 0x41534C52
 """`ASLR`: tells a workspace from any other SQLite file."""
 
 SCHEMA_VERSION = 1
+
+_SCHEMA = Path(__file__).parent / "schema"
 
 BUSY_SECONDS = 30.0
 """How long one process waits for another to finish its transaction."""
@@ -156,7 +157,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for version in range(check(connection, path) + 1, SCHEMA_VERSION + 1):
-            text = files("asl_runner.history").joinpath(f"schema/{version:04}.sql").read_text(encoding="utf-8")
+            text = (_SCHEMA / f"{version:04}.sql").read_text(encoding="utf-8")
             for statement in text.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

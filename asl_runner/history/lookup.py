@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from difflib import get_close_matches
 
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.history import statements
@@ -59,6 +58,8 @@ def _ambiguous(text: str, found: list[ExecutionRecord]) -> str:
 
 
 def _hint(connection: sqlite3.Connection, text: str) -> str:
+    from difflib import get_close_matches
+
     parameters = {**prefix_range(""), "limit": _SEARCHED}
     names = [name for (name,) in connection.execute(statements.NAMES, parameters)]
     close = get_close_matches(text.rpartition(":")[2], names, n=3, cutoff=0.6)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import structs
@@ -19,9 +19,13 @@ from asl_runner.errors import NotFound, WorkspaceError
 from asl_runner.history import lookup, ownership, segments, statements
 from asl_runner.history.database import Durability, explained, open_reader, open_writable
 from asl_runner.history.events import Event
-from asl_runner.history.journal import ExecutionJournal
 from asl_runner.history.records import ExecutionExists, ExecutionRecord, Status, StopRequest
-from asl_runner.history.writer import Writer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from asl_runner.history.journal import ExecutionJournal
+    from asl_runner.history.writer import Writer
 
 _PAGE = 8
 """Segments read at a time."""
@@ -41,7 +45,7 @@ class Store:
         self._writer = writer
         self._idle: list[sqlite3.Connection] = []
         self._owner: ownership.Owner | None = None
-        self._definitions: set[str] = set()
+        self._claiming = threading.Lock()
         self._closed = False
 
     @classmethod
@@ -56,6 +60,8 @@ class Store:
             store = cls(path, None)
             with store._reader():
                 return store
+        from asl_runner.history.writer import Writer
+
         return cls(path, Writer(open_writable(path, durability), path))
 
     def close(self) -> None:
@@ -82,6 +88,8 @@ class Store:
 
         It fails with `ExecutionExists` when the ARN, or the name within the state machine, is taken.
         """
+        import hashlib
+
         owned = structs.replace(record, owner=self._claim(), pid=os.getpid())
         digest = hashlib.sha256(owned.definition.encode()).hexdigest()
         parameters = {**structs.asdict(owned), "digest": digest, "text": owned.definition}
@@ -130,6 +138,8 @@ class Store:
 
     def journal(self, arn: str) -> ExecutionJournal:
         """The journal of an execution created here."""
+        from asl_runner.history.journal import ExecutionJournal
+
         return ExecutionJournal(self._writing(), arn)
 
     def execution(self, arn: str) -> ExecutionRecord:
@@ -238,10 +248,11 @@ class Store:
         return self.path.parent / "owners"
 
     def _claim(self) -> str:
-        if self._owner is None:
-            ownership.sweep(self._owners)
-            self._owner = ownership.Owner(self._owners)
-        return self._owner.token
+        with self._claiming:
+            if self._owner is None:
+                ownership.sweep(self._owners)
+                self._owner = ownership.Owner(self._owners)
+            return self._owner.token
 
     def _writing(self) -> Writer:
         if self._writer is None:

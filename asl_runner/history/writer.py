@@ -6,7 +6,6 @@ wait, the cheaper each becomes.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
@@ -22,6 +21,9 @@ from asl_runner.errors import AslRunnerError
 from asl_runner.history import segments, statements
 from asl_runner.history.database import workspace_error
 from asl_runner.history.events import Event
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -106,6 +108,8 @@ class Writer:
 
     def flush(self, line: Line) -> asyncio.Future[None]:
         """Done once everything appended to this line so far is committed."""
+        import asyncio
+
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._put(_Flush(line, future))
         return future
