@@ -124,7 +124,7 @@ def error_payload(error: Exception, request_id: str = "") -> bytes:
     else:
         name = type(error).__name__
         frames = traceback.extract_tb(error.__traceback__)
-        while frames and frames[0].filename in (__file__, importlib.__file__):
+        while frames and os.path.dirname(frames[0].filename) == os.path.dirname(__file__):
             frames.pop(0)
         trace = traceback.format_list([(f.filename, f.lineno, f.name, f.line) for f in frames])  # type: ignore[misc]
     return to_json({"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": trace})

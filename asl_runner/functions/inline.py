@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from types import ModuleType
 
 from asl_runner.functions import payloads
@@ -123,18 +123,15 @@ class InlineFunction:
     def _answer(self, request: Request) -> tuple[bytes, bool]:
         self._stage.enter(self)
         deadline = int((time.time() + self._function.timeout) * 1000)
-        arn = self._function.arn.arn
-        try:
-            if self._handler is None:
-                try:
+        with nullcontext() if sys.stdout.isatty() else redirect_stdout(sys.stderr):
+            try:
+                if self._handler is None:
                     self._handler = find_handler(self._function.handler)
-                except Exception as error:  # noqa: BLE001 a module may raise anything while it is imported
-                    return error_payload(error), True
-            context = Context(request.id, deadline, arn, request.client_context, self.variables)
-            if sys.stdout.isatty():
+                arn = self._function.arn.arn
+                context = Context(request.id, deadline, arn, request.client_context, self.variables)
                 return call_handler(self._handler, request.payload, context)
-            with redirect_stdout(sys.stderr):
-                return call_handler(self._handler, request.payload, context)
-        except SystemExit as exit:
-            code = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
-            return payloads.exited(request.id, code), True
+            except SystemExit as exit:
+                code = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+                return payloads.exited(request.id, code), True
+            except Exception as error:  # noqa: BLE001 a module may raise anything while it is imported
+                return error_payload(error), True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sys
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,8 @@ MAX_RESPONSE = 6_291_556
 """Bytes of a response."""
 
 TASK_ROOT = "/var/task"
+_LIBRARY = Path(json.__file__).parents[1]
+_LIBRARY_ON_AWS = f"/var/lang/lib/python{sys.version_info.major}.{sys.version_info.minor}"
 
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 
@@ -101,15 +104,15 @@ def _reason(payload: bytes, problem: Exception) -> str:
 
 
 def as_deployed(payload: bytes, root: Path) -> bytes:
-    """An error payload with the stack trace's files where they are on AWS: below `/var/task`.
+    """An error payload with the stack trace's files where they are on AWS: the code's and Python's own.
 
     The log keeps the local paths. Works on the text, so the payload stays byte for byte what the runtime client wrote.
     """
-    for ascii_only in (True, False):
-        local, deployed = (
-            json.dumps(f'File "{folder}/', ensure_ascii=ascii_only)[1:-1].encode() for folder in (root, TASK_ROOT)
-        )
-        payload = payload.replace(local, deployed)
+    for local, deployed in ((root, TASK_ROOT), (_LIBRARY, _LIBRARY_ON_AWS)):
+        for ascii_only in (True, False):
+            texts = (json.dumps(f'File "{folder}/', ensure_ascii=ascii_only) for folder in (local, deployed))
+            before, after = (text[1:-1].encode() for text in texts)
+            payload = payload.replace(before, after)
     return payload
 
 

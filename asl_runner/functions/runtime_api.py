@@ -10,6 +10,7 @@ Source: Lambda developer guide, "Using the Lambda runtime API" (2018-06-01).
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -49,9 +50,12 @@ class RuntimeApi:
 
     async def start(self) -> None:
         """Listens; `address` is then what `AWS_LAMBDA_RUNTIME_API` has to be."""
-        self._server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
-        host, port = self._server.sockets[0].getsockname()
+        listening = socket.create_server(("127.0.0.1", 0))
+        host, port = listening.getsockname()
         self.address = f"{host}:{port}"
+        # In two steps: cancelled in the second, the server is known and `close` ends it.
+        self._server = await self._loop.create_server(lambda: _Connection(self), sock=listening, start_serving=False)
+        await self._server.start_serving()
 
     async def ready(self) -> Answer | None:
         """Returns once the client asks for its first work: None, or the error it met while it started.
