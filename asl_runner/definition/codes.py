@@ -65,6 +65,10 @@ CODES: dict[str, Code] = {
     ),
     "ASL207": Code("error", _SCHEMA, "Not a variable name", "A letter, then letters, digits or `_`; not `states`."),
     "ASL208": Code("error", _SCHEMA, "Not an expression", "Here a JSONata expression `{% … %}` is expected."),
+    "ASL209": Code(
+        "error", "UNSUPPORTED_JSONATA_EXPRESSION", "JSONata without a context", "Start from `$states` or a variable."
+    ),
+    "ASL210": Code("error", _SCHEMA, "Wrong choice rule", "Correct the rule at the place shown."),
     "ASL301": Code("error", _TARGET, "Target does not exist", "Name a state of the same `States` object."),
     "ASL302": Code("error", _TARGET, "State not reachable", "Remove the state, or let another one lead to it."),
     "ASL303": Code("error", "MISSING_END_STATE", "No terminal state", "Add `End: true`, a Succeed or a Fail state."),

@@ -11,6 +11,7 @@ from typing import Any
 from asl_runner.definition.diagnostics import Report
 from asl_runner.definition.fields import Language
 from asl_runner.definition.json_text import Path as Place
+from asl_runner.expressions.choice import compile_rule, rule_problems
 from asl_runner.expressions.environment import ExpressionError, ExpressionSyntaxError, Json
 from asl_runner.expressions.jsonpath import Path, compile_path
 from asl_runner.expressions.template import compile_template, compile_value, template_problems
@@ -133,38 +134,41 @@ class Compiler:
                 self.report.add("ASL207", message, (*place, key), at=place, key=True, note=why)
         return self.template(value, place, language)
 
-    def expression(self, value: str, place: Place) -> Any:
-        """A JSONata expression in its delimiters."""
+    def expression(self, value: str, place: Place, expected: tuple[str, ...] = ()) -> Any:
+        """A JSONata expression in its delimiters; `expected` are the JSON types its value must have."""
         from asl_runner.expressions.jsonata import compile_jsonata
 
-        if not value.endswith("%}") or len(value) < 5:
+        if not value.endswith("%}") or not value[2:-2].strip():
             return self._unclosed(value, place)
         try:
-            return compile_jsonata(value, field_of(place))
+            return compile_jsonata(value, field_of(place), expected=expected)
         except ExpressionSyntaxError as error:
             if unresolved := self.unresolved(value):
                 return unresolved
-            self.report.add("ASL206", error.message, place, found=value, offset=error.offset)
+            unsupported = getattr(error, "code", "") == "UNSUPPORTED_JSONATA_EXPRESSION"
+            code = "ASL209" if unsupported else "ASL206"
+            hint = "the state's input is $states.input" if unsupported else ""
+            self.report.add(code, error.message, place, found=value, offset=error.offset, hint=hint)
             return None
 
     def _unclosed(self, value: str, place: Place) -> Any:
         if unresolved := self.unresolved(value):
             return unresolved
-        self.report.add(
-            "ASL205",
-            "JSONata string must start with {% and end with %}",
-            place,
-            found=value,
-            hint="blanks after '%}' are not allowed" if value.rstrip().endswith("%}") else "",
-        )
+        hint = ""
+        if value.endswith("%}"):
+            hint = "the expression is empty"
+        elif value.rstrip().endswith("%}"):
+            hint = "blanks after '%}' are not allowed"
+        message = "JSONata string must start with {% and end with %}"
+        self.report.add("ASL205", message, place, found=value, hint=hint)
         return None
 
     def jsonata_template(self, value: Json, place: Place) -> Any:
         """Any JSON value with JSONata expressions in its strings."""
-        from asl_runner.expressions.jsonata import compile_jsonata_template
-
         if isinstance(value, str) and value.startswith("{%"):
             return self.expression(value, place)
+        from asl_runner.expressions.jsonata import compile_jsonata_template
+
         before = self.report.count
         try:
             return compile_jsonata_template(value, field_of(place))
@@ -187,15 +191,18 @@ class Compiler:
 
     def rule(self, rule: dict[str, Json], place: Place) -> Any:
         """The condition of a JSONPath choice rule whose structure is already known to be right."""
-        from asl_runner.expressions.choice import compile_rule
-
         try:
             return compile_rule(rule)
-        except ExpressionSyntaxError as error:
-            if "${" in str(rule):
-                return Unresolved(f"the rule at {place[-1]}")
-            self.report.add("ASL201", error.message, place, note=error.message)
-            return None
+        except ExpressionSyntaxError:
+            pass
+        unresolved: Unresolved | None = None
+        before = self.report.count
+        for where, error in rule_problems(rule):
+            if "${" in error.text:
+                unresolved = self.unresolved(error.text)
+            else:
+                self.report.add("ASL210", error.message, (*place, *where), found=error.text, offset=error.offset)
+        return None if self.report.count > before else unresolved
 
 
 def field_of(place: Place) -> str:

@@ -116,6 +116,7 @@ CREDENTIALS = Shape(
         Field(name="RoleArn", kind=String(), expression="string", about="The role to assume."),
         _path("RoleArn.$", PathOrIntrinsic(), "Where the role is in the input."),
     ),
+    exactly_one=(("RoleArn", "RoleArn.$"),),
 )
 TASK = Shape(
     name="Task",

@@ -19,20 +19,21 @@ from asl_runner.expressions.environment import Json
 
 Compiled: TypeAlias = dict[str, Any]
 
-_COUNTERPARTS = {
-    "InputPath": "Arguments",
-    "Parameters": "Arguments",
-    "ResultSelector": "Output",
-    "ResultPath": "Output",
-    "OutputPath": "Output",
-    "Result": "Output",
-    "ItemsPath": "Items",
-    "Variable": "Condition",
-    "Arguments": "Parameters",
-    "Output": "OutputPath, ResultSelector or ResultPath",
-    "Items": "ItemsPath",
-    "Condition": "Variable with an operator",
+_COUNTERPARTS: dict[str, tuple[str, ...]] = {
+    "InputPath": ("Arguments", "Output"),
+    "Parameters": ("Arguments", "ItemSelector", "Output"),
+    "ResultSelector": ("Output",),
+    "ResultPath": ("Output",),
+    "OutputPath": ("Output",),
+    "Result": ("Output",),
+    "ItemsPath": ("Items",),
+    "Variable": ("Condition",),
+    "Arguments": ("Parameters",),
+    "Output": ("Parameters", "ResultSelector", "OutputPath"),
+    "Items": ("ItemsPath",),
+    "Condition": ("Variable",),
 }
+"""What does the job of a field in the other query language; the first one the object has."""
 
 
 class Walker:
@@ -42,6 +43,8 @@ class Walker:
         self.report = report
         self.compiler = Compiler(report)
         self.machine_language: Language = "JSONPath"
+        self.item_types: dict[Path, tuple[str, ...]] = {}
+        """What `Items` of the Map state at a path may give."""
 
     def machine(self, value: dict[str, Json]) -> Compiled:
         """A whole definition."""
@@ -82,6 +85,9 @@ class Walker:
                 message = f"There should only be one of the following fields: [{', '.join(group)}]"
                 self.report.add("ASL107", message, (*path, present[-1]), at=path, key=True, found=present)
             elif needed and (not present or (present == ["End"] and value.get("End") is False)):
+                if shape.name == "Credentials":
+                    self.report.add("ASL101", "The field 'RoleArn' is required but was missing", path, key=True)
+                    continue
                 if len(group) == 1:
                     self.report.add("ASL101", f"These fields are required: [{group[0]}]", path, key=True)
                     continue
@@ -102,7 +108,9 @@ class Walker:
                 f"The QueryLanguage is set to '{language}', but field '{name}' is only supported for the "
                 f"'{other}' QueryLanguage"
             )
-            twin = _COUNTERPARTS.get(name, "")
+            if name in OPERATOR_NAMES and "Variable" in value:
+                return frozenset()
+            twin = next((twin for twin in _COUNTERPARTS.get(name, ()) if twin in fields_of(shape, language)), "")
             hint = f'in {language} this is "{twin}"' if twin else ""
             if (
                 language == "JSONata"
@@ -132,6 +140,8 @@ class Walker:
         if kind not in STATES or not isinstance(kind, str):
             self._bad_type(value, path)
             return {}
+        if kind == "Map":
+            self.item_types[path] = ("array", "object") if _is_distributed(value) else ("array",)
         return {"Type": kind, **self.object(value, STATES[kind], path, language), "QueryLanguage": language}
 
     def _bad_type(self, value: dict[str, Json], path: Path) -> None:
@@ -157,6 +167,12 @@ def language_of(value: dict[str, Json], default: Language) -> Language:
     return "JSONPath" if value["QueryLanguage"] == "JSONPath" else "JSONata"
 
 
+def _is_distributed(state: dict[str, Json]) -> bool:
+    processor = state.get("ItemProcessor", state.get("Iterator"))
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return isinstance(config, dict) and config.get("Mode", "INLINE") != "INLINE"
+
+
 def _guess_type(value: dict[str, Json]) -> str:
     signs = {"Resource": "Task", "Choices": "Choice", "Branches": "Parallel", "ItemProcessor": "Map", "Seconds": "Wait"}
     return next((f'its fields look like "Type": "{kind}"' for sign, kind in signs.items() if sign in value), "")
@@ -174,7 +190,7 @@ def _text(walker: Walker, value: Json, path: Path) -> bool:
 
 def _plain(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:
     if field.expression and language == "JSONata" and isinstance(value, str) and value.startswith("{%"):
-        return walker.compiler.expression(value, path)
+        return walker.compiler.expression(value, path, (field.expression,))
     before = walker.report.count
     check_plain(field.kind, value, path, walker.report, field, language)
     return walker.compiler.unresolved(value) or value if walker.report.count == before else None
@@ -232,6 +248,8 @@ def _items(walker: Walker, field: Field, value: Json, path: Path, language: Lang
                 "ASL208", "Expected a JSONata expression or an array", path, found=value, expected=expected
             )
         return unresolved
+    if isinstance(value, str):
+        return walker.compiler.expression(value, path, walker.item_types.get(path[:-1], ()))
     return walker.compiler.jsonata_template(value, path)
 
 
@@ -239,7 +257,7 @@ def _condition(walker: Walker, field: Field, value: Json, path: Path, language: 
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.startswith("{%"):
-        return walker.compiler.expression(value, path)
+        return walker.compiler.expression(value, path, ("boolean",))
     if (unresolved := walker.compiler.unresolved(value)) is None:
         expected = "true, false or an expression {% … %}"
         walker.report.add("ASL208", "Expected a JSONata expression or a boolean", path, found=value, expected=expected)
