@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asl_runner.cli.documents import describe_document, to_json
+from asl_runner.cli.documents import to_json
 from asl_runner.cli.list import started, took
 from asl_runner.cli.options import execution_argument, open_workspace, workspace_options
 from asl_runner.cli.table import paint, status_style
@@ -32,7 +32,12 @@ def command(execution: str, as_json: bool, full: bool, workspace: str | None, co
     with open_workspace(workspace, config) as opened:
         record = opened.find(execution)
         gone = opened.store.is_orphaned(record)
-    click.echo(to_json(describe_document(record)) if as_json else _summary(record, gone=gone, full=full))
+    if as_json:
+        from asl_runner.history.interchange import describe
+
+        click.echo(to_json(describe(record)))
+    else:
+        click.echo(_summary(record, gone=gone, full=full))
 
 
 def _summary(record: ExecutionRecord, *, gone: bool, full: bool) -> str:

@@ -24,14 +24,23 @@ def local_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def iso_time(seconds: float) -> str:
-    """A moment as the AWS CLI prints it: ISO 8601 in the machine's time zone, with microseconds and offset."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat()
-
-
 def shorten(text: str, width: int) -> str:
     """One line of at most `width` characters, cut with an ellipsis."""
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def reason(error: str | None, cause: str | None, width: int = 300) -> str:
+    """A failure in one line: the error, and of a Lambda function's error payload only its message; "" for neither."""
+    message = cause or ""
+    if message.startswith("{"):
+        import msgspec
+
+        try:
+            payload = msgspec.json.decode(message)
+        except msgspec.DecodeError:
+            payload = None  # Cut off at the limit, or never JSON: shown as it is.
+        if isinstance(payload, dict):
+            said = payload.get("errorMessage", payload.get("FailureReason"))
+            message = said if isinstance(said, str) else message
+    return shorten(": ".join(part for part in (error, message) if part), width)

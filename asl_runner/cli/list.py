@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asl_runner.cli.documents import summary_document, to_json
+from asl_runner.cli.documents import to_json
 from asl_runner.cli.options import open_workspace, workspace_options
 from asl_runner.cli.table import Table, status_style
 
@@ -32,7 +32,9 @@ def command(
         gone = {record.arn for record in records if record.status == "RUNNING" and opened.store.is_orphaned(record)}
         directory = opened.directory
     if as_json:
-        click.echo(to_json({"executions": [summary_document(record) for record in records]}))
+        from asl_runner.history.interchange import list_item
+
+        click.echo(to_json({"executions": [list_item(record) for record in records]}))
         return
     if not records:
         click.echo(f"No executions in {directory}.", err=True)

@@ -27,6 +27,9 @@ Style = Literal["live", "plain", "none"]
 class Drawing(Protocol):
     """One way to show progress. Called from one thread at a time."""
 
+    def announce(self, machine: str, name: str) -> None:
+        """Says which execution it is, before its first event."""
+
     def feed(self, events: Sequence[Event]) -> None:
         """Takes the next events of the execution."""
 
@@ -45,7 +48,12 @@ class Progress:
         self._batches: deque[Sequence[Event]] = deque()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="progress", daemon=True)
+        self._announced: tuple[str, str] | None = None
         self._defect: Exception | None = None
+
+    def announce(self, machine: str, name: str) -> None:
+        """Says which execution it is."""
+        self._announced = (machine, name)
 
     def observe(self, events: Sequence[Event]) -> None:
         """Takes a batch of the journal; cheap."""
@@ -74,6 +82,9 @@ class Progress:
             self._defect = defect
 
     def _feed(self) -> None:
+        if self._announced is not None:
+            self._drawing.announce(*self._announced)
+            self._announced = None
         while self._batches:
             self._drawing.feed(self._batches.popleft())
 
@@ -87,8 +98,12 @@ def choose_style(asked: Literal["auto", "live", "plain", "none"], *, quiet: bool
     return "live" if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" else "plain"
 
 
-def show_progress(style: Literal["live", "plain"], workspace: Workspace, title: str) -> Progress:
-    """The progress of one execution on stderr, to be entered as a context."""
+def show_progress(style: Literal["live", "plain"], workspace: Workspace, *, virtual: bool = False) -> Progress:
+    """Progress on stderr, to be entered as a context; `virtual`: the execution's time is not this machine's."""
+    if style == "live":
+        from asl_runner.cli.progress_live import LiveProgress
+
+        return Progress(LiveProgress(sys.stderr, virtual=virtual))
     from asl_runner.cli.progress_plain import PlainProgress
 
     return Progress(PlainProgress(sys.stderr))

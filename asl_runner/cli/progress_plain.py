@@ -6,39 +6,69 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Any
 
-from asl_runner.cli.format import duration, shorten
+from msgspec import Struct
+
+from asl_runner.cli.format import duration, reason
+from asl_runner.cli.trials import TuningJobs, trial_line
 from asl_runner.history.events import TERMINAL, Event
 
 LINES_AT_ONCE = 60
 """What one drawing prints at most; a loop of thousands of states is summed up."""
 
-_FAILED = ("Failed", "TimedOut")
+_CHILD = re.compile(r"(?:^|/)([^/]*):\d+\.(\d+)(?=/|$)")
+
+
+class _Items(Struct):
+    """The items of one start of a Map."""
+
+    state: str
+    total: int
+    done: int = 0
+    failed: int = 0
+    tenths: int = 0
+    """Tenths of the items already announced."""
+
+
+class _Place(Struct):
+    """Where a scope stands."""
+
+    state: str = ""
+    entered: float = 0.0
+    attempts: int = 0
+    starts: dict[str, int] = {}
+    """How often each Map has started its items."""
 
 
 class PlainProgress:
-    """Turns events into lines. States inside Map iterations are counted, not listed."""
+    """Turns events into lines. Of the iterations of a Map only failures are listed; the others are counted."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], jobs: TuningJobs | None = None) -> None:
         self._stream = stream
+        self._jobs = jobs
+        self._told: set[str] = set()
+        """Trials whose end was told."""
         self._lines: list[str] = []
         self._dropped = 0
-        self._current: dict[str, tuple[str, float]] = {}
-        """By scope: the state entered and when."""
-        self._asked: dict[str, int] = {}
-        """By scope: how often the current state has asked its task; more than once is a retry."""
-        self._items: dict[str, list[int]] = {}
-        """By scope of a Map: its items, those done, those failed, and the tenths announced."""
+        self._places: dict[str, _Place] = {}
+        self._items: dict[str, _Items] = {}
+        """By the path of an iteration without its index."""
         self._start = 0.0
+
+    def announce(self, machine: str, name: str) -> None:
+        self._lines.append(f"{_moment(time.time())}  {machine}  execution {name}")
 
     def feed(self, events: Sequence[Event]) -> None:
         for event in events:
-            self._take(event)
+            self._take(event, event.type, event.details or {})
 
     def draw(self) -> None:
+        if self._jobs is not None:
+            self._tell_trials(self._jobs)
         if self._dropped:
             self._lines.append(f"... {self._dropped:,} more lines left out; `asl-runner history` has them all")
         if self._lines:
@@ -49,68 +79,80 @@ class PlainProgress:
     def finish(self) -> None:
         self.draw()
 
-    def _take(self, event: Event) -> None:
-        kind, details, scope = event.type, event.details or {}, event.scope
-        if kind == "ExecutionStarted":
-            self._start = event.time
-        elif kind in TERMINAL:
-            self._say(
-                event, "", f"{TERMINAL[kind]} after {duration(event.time - self._start)}{_why(details)}", keep=True
-            )
-        elif kind.endswith("StateEntered"):
-            self._current[scope] = (details["name"], event.time)
-            self._asked[scope] = 0
-            self._say(event, scope, f"entered ({kind.removesuffix('StateEntered')})")
+    def _take(self, event: Event, kind: str, details: dict[str, Any]) -> None:
+        scope = event.scope
+        place = self._places.setdefault(scope, _Place())
+        if kind.endswith("StateEntered"):
+            place.state, place.entered, place.attempts = details["name"], event.time, 0
+            self._say(event, f"entered ({kind.removesuffix('StateEntered')})", seldom=False)
         elif kind.endswith("StateExited"):
-            _, entered = self._current.get(scope, ("", event.time))
-            self._say(event, scope, f"exited after {duration(event.time - entered)}")
-            self._current.pop(scope, None)
-        elif kind.endswith("Scheduled"):
-            self._asked[scope] = asked = self._asked.get(scope, 0) + 1
-            if asked > 1:
-                self._say(event, scope, f"retry {asked - 1}")
-        elif kind.endswith(_FAILED) and not kind.startswith(("Map", "Parallel")):
-            self._say(
-                event, scope, f"{'timed out' if kind.endswith('TimedOut') else 'failed'}{_why(details)}", keep=True
-            )
-        elif kind == "MapStateStarted":
-            self._items[f"{scope}/{self._current[scope][0]}"] = [details.get("length", 0), 0, 0, 0]
+            self._say(event, f"exited after {duration(event.time - place.entered)}", seldom=False)
+            place.state = ""
+        elif kind.endswith(("Scheduled", "ParallelStateStarted", "MapStateStarted")):
+            place.attempts += 1
+            if place.attempts > 1:
+                self._say(event, f"retry {place.attempts - 1}")
+            if kind == "MapStateStarted":
+                start = place.starts.get(place.state, 0)
+                place.starts[place.state] = start + 1
+                self._items[f"{scope}/{place.state}:{start}"] = _Items(place.state, details.get("length", 0))
         elif kind.startswith("MapIteration"):
             self._count(event, kind.removeprefix("MapIteration"))
+        elif kind in TERMINAL:
+            place.state = ""
+            said = f"{TERMINAL[kind]} after {duration(event.time - self._start)}"
+            self._say(event, said + _colon(reason(details.get("error"), details.get("cause"))))
+        elif kind.endswith("TimedOut"):
+            self._say(event, "timed out")
+        elif kind.endswith("Failed") and not kind.startswith(("Map", "Parallel")):
+            self._say(event, "failed" + _colon(reason(details.get("error"), details.get("cause"))))
         elif kind == "TaskSubmitted":
-            self._say(event, scope, f"submitted {details.get('resourceType')}:{details.get('resource')}")
+            self._say(event, f"submitted {details.get('resourceType')}:{details.get('resource')}")
+        elif kind == "ExecutionStarted":
+            self._start = event.time
 
     def _count(self, event: Event, step: str) -> None:
         if step == "Started":
             return
-        name = (event.details or {}).get("name", "")
-        counts = self._items.get(f"{event.scope}/{name}")
+        self._places.pop(event.scope, None)
+        counts = self._items.get(event.scope.rpartition(".")[0])
         if counts is None:
             return
-        counts[1] += 1
-        counts[2] += step != "Succeeded"
-        total, done, failed, announced = counts
-        if total and (tenth := done * 10 // total) > announced:
-            counts[3] = tenth
-            failures = f", {failed:,} failed" if failed else ""
-            self._say(event, event.scope, f"{done:,} of {total:,} items done{failures}", keep=True)
+        counts.done += 1
+        counts.failed += step != "Succeeded"
+        if counts.total and (tenths := counts.done * 10 // counts.total) > counts.tenths:
+            counts.tenths = tenths
+            failures = f", {counts.failed:,} not succeeded" if counts.failed else ""
+            around = event.scope.rpartition("/")[0]
+            self._line(event.time, around, counts.state, f"{counts.done:,} of {counts.total:,} items done{failures}")
 
-    def _say(self, event: Event, scope: str, text: str, *, keep: bool = False) -> None:
-        if len(self._lines) >= LINES_AT_ONCE and not keep:
-            self._dropped += 1
-            return
-        whole, part = divmod(event.time, 1)
-        moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int(part * 1000):03}Z"
-        name = self._current[scope][0] if scope in self._current else ""
-        where = " / ".join(part for part in (_readable(scope), name) if part) or "execution"
-        self._lines.append(f"{moment}  {where}  {text}")
+    def _tell_trials(self, jobs: TuningJobs) -> None:
+        for job, trials in jobs():
+            for trial in trials:
+                key = f"{job}/{trial.name}"
+                if trial.ended and key not in self._told:
+                    self._told.add(key)
+                    self._lines.append(f"{_moment(time.time())}  {job}  {trial_line(trial)}")
+
+    def _say(self, event: Event, text: str, *, seldom: bool = True) -> None:
+        """A line about the scope's state; one that is not `seldom` is left out for iterations and in a flood."""
+        if not seldom:
+            if len(self._lines) >= LINES_AT_ONCE:
+                self._dropped += 1
+                return
+            if event.scope and any(event.scope.startswith(f"{path}.") for path in self._items):
+                return
+        self._line(event.time, event.scope, self._places[event.scope].state, text)
+
+    def _line(self, moment: float, scope: str, state: str, text: str) -> None:
+        where = " / ".join(part for part in (_CHILD.sub(r" / \1[\2]", scope).strip(" /"), state) if part)
+        self._lines.append(f"{_moment(moment)}  {where or 'execution'}  {text}")
 
 
-def _why(details: dict[str, object]) -> str:
-    error, cause = details.get("error"), details.get("cause")
-    said = ": ".join(str(part) for part in (error, cause) if part)
-    return f": {shorten(said, 300)}" if said else ""
+def _moment(seconds: float) -> str:
+    whole, part = divmod(seconds, 1)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int(part * 1000):03}Z"
 
 
-def _readable(scope: str) -> str:
-    return scope.strip("/").replace("/", " / ")
+def _colon(text: str) -> str:
+    return f": {text}" if text else ""

@@ -9,8 +9,9 @@ from typing import Literal, cast
 import click
 from msgspec import Struct
 
-from asl_runner.cli.documents import outcome_document, pretty, to_json, why
+from asl_runner.cli.documents import outcome_document, pretty, to_json
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
+from asl_runner.cli.format import reason
 from asl_runner.cli.inputs import machine_name, read_definition, read_input
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import complete_definition, open_workspace, workspace_options
@@ -99,18 +100,21 @@ async def _run(workspace: Workspace, request: _Request) -> tuple[ExecutionRecord
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible(quiet=request.style == "none"))
         async with workspace:
-            observers = []
+            progress = None
             if request.style != "none":
-                progress = stack.enter_context(show_progress(request.style, workspace, request.machine_name))
-                observers.append(progress.observe)
+                progress = stack.enter_context(
+                    show_progress(request.style, workspace, virtual=request.clock == "virtual")
+                )
             running = await workspace.start(
                 request.machine,
                 request.input,
                 machine_name=request.machine_name,
                 name=request.name,
                 clock=request.clock,
-                observers=observers,
+                observers=() if progress is None else (progress.observe,),
             )
+            if progress is not None:
+                progress.announce(request.machine_name, running.name)
             interruption.on_signal(running.stop)
             await running.result()
     return running.record, interruption.exit_code
@@ -122,4 +126,5 @@ def _print(record: ExecutionRecord, *, as_json: bool, said: bool) -> None:
     elif record.status == "SUCCEEDED":
         click.echo(pretty(record.output or b"null"))
     elif not said:
-        click.echo(f"{record.status}{why(record.error, record.cause)}", err=True)
+        said_why = reason(record.error, record.cause)
+        click.echo(f"{record.status}: {said_why}" if said_why else record.status, err=True)

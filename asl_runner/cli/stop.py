@@ -35,7 +35,9 @@ def command(execution: str, error: str | None, cause: str | None, workspace: str
     with open_workspace(workspace, config) as opened:
         record = opened.find(execution)
         if not opened.stop(record, error, cause):
-            raise UsageError(f"{record.name} is not running: it has ended with status {opened.find(record.arn).status}.")
+            raise UsageError(
+                f"{record.name} is not running: it has ended with status {opened.find(record.arn).status}."
+            )
         status = _wait(opened, record.arn)
     if status == "RUNNING":
         click.echo(f"{record.name} was asked to stop and is still running (process {record.pid}).", err=True)

@@ -66,8 +66,8 @@ class Workspace:
         """
         import asyncio
 
+        from asl_runner.expressions.json_text import compact_bytes
         from asl_runner.interpreter.execution import Execution
-        from asl_runner.interpreter.payload import encode
         from asl_runner.interpreter.ports import ExecutionInfo, Ports
         from asl_runner.workspace import preflight
         from asl_runner.workspace.running import ObservedJournal, RunningExecution
@@ -76,7 +76,7 @@ class Workspace:
         name = str(uuid.uuid4()) if name is None else name
         preflight.check_name(name)
         preflight.check_name(machine_name, "state machine")
-        text = encode(input)
+        text = compact_bytes(input)
         preflight.check_input(text, limits)
         tasks = self.local.tasks_for(machine)
         ticking = _clock(clock)

@@ -1,0 +1,240 @@
+"""Progress on a terminal: a live tree of the states visited, redrawn in place; the last drawing stays.
+
+⠹ order  order-7                        1.2 s
+  ✓ Prepare                             0.0 s
+  ⠹ Ship                                1.1 s  37 of 100 items, 5 running, retry 1
+    ⠹ [40] Pack                         0.3 s
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from asl_runner.cli.format import duration, reason, shorten
+from asl_runner.cli.trials import Trial, TuningJobs, short_value
+from asl_runner.history.events import Event
+from asl_runner.history.views import VisitTracker
+from asl_runner.history.visits import ScopeView, Visit
+
+FRAMES = 8
+"""Drawings a second."""
+
+CHILDREN = 6
+"""Branches or iterations shown of one state, those under way first."""
+
+FINAL_LINES = 200
+"""Lines that stay after the end at most; the history has everything."""
+
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASCII_SPINNER = "|/-\\"
+_GLYPHS = {"SUCCEEDED": "✓", "CAUGHT": "!", "FAILED": "✗", "TIMED_OUT": "✗", "ABORTED": "⊘"}
+_ASCII = {"SUCCEEDED": "+", "CAUGHT": "!", "FAILED": "x", "TIMED_OUT": "x", "ABORTED": "-"}
+_COLOURS = {
+    "SUCCEEDED": "green",
+    "CAUGHT": "yellow",
+    "FAILED": "red",
+    "TIMED_OUT": "red",
+    "ABORTED": "yellow",
+    "RUNNING": "cyan",
+}
+
+
+class _Line:
+    """One line of the tree: label, time and remark, aligned over all lines."""
+
+    __slots__ = ("depth", "label", "remark", "status", "took")
+
+    def __init__(self, status: str, depth: int, label: str, took: str = "", remark: Text | None = None) -> None:
+        self.status = status
+        self.depth = depth
+        self.label = label
+        self.took = took
+        self.remark = remark or Text()
+
+
+class LiveProgress:
+    """Draws what a tracker knows, and the trials of tuning jobs beneath the state that runs them."""
+
+    def __init__(self, stream: IO[str], jobs: TuningJobs | None = None, *, virtual: bool = False) -> None:
+        self._console = Console(file=stream, highlight=False, soft_wrap=False)
+        self._tracker = VisitTracker(live=True)
+        self._jobs = jobs
+        self._trials: dict[str, Sequence[Trial]] = {}
+        self._owners: dict[int, str] = {}
+        """By the id of the event that entered a state: the tuning job it runs."""
+        self._virtual = virtual
+        self._latest = 0.0
+        self._title = ("", "")
+        self._unicode = (self._console.encoding or "").lower().startswith("utf")
+        self._live = Live(console=self._console, auto_refresh=False, transient=False)
+        self._ended = False
+
+    def announce(self, machine: str, name: str) -> None:
+        self._title = (machine, name)
+
+    def feed(self, events: Sequence[Event]) -> None:
+        self._tracker.feed(events)
+        if events:
+            self._latest = events[-1].time
+
+    def draw(self) -> None:
+        if self._tracker.start is None:
+            return
+        if not self._live.is_started:
+            self._live.start()
+        self._live.update(self._picture(self._console.height - 2), refresh=True)
+
+    def finish(self) -> None:
+        self._ended = True
+        if self._tracker.start is not None:
+            self.draw_last()
+
+    def draw_last(self) -> None:
+        """The picture that stays, whole unless it is very long."""
+        if not self._live.is_started:
+            self._live.start()
+        self._live.vertical_overflow = "visible"
+        self._live.update(self._picture(FINAL_LINES), refresh=True)
+        self._live.stop()
+
+    def _now(self) -> float:
+        return self._latest if self._virtual else max(time.time(), self._latest)
+
+    def _picture(self, room: int) -> RenderableType:
+        if self._jobs is not None:
+            self._trials = dict(self._jobs())
+        head = self._head()
+        lines = list(self._scope_lines(self._tracker.root, 1))
+        foot = self._foot()
+        room = max(3, room - 1 - len(foot))
+        if len(lines) > room:
+            lines = [_Line("", 1, f"… {len(lines) - room + 1:,} earlier lines"), *lines[1 - room :]]
+        width = max([cell_len(head.label), *(2 * line.depth + cell_len(line.label) for line in lines)], default=0)
+        width = min(width, max(24, self._console.width // 2))
+        return Group(*(self._text(line, width) for line in [head, *lines]), *foot)
+
+    def _head(self) -> _Line:
+        machine, name = self._title
+        tracker = self._tracker
+        start = tracker.start or self._now()
+        took = duration(max(0.0, (tracker.end or self._now()) - start))
+        label = f"{machine}  {name}" if name else machine
+        remark = Text(tracker.status, style=_COLOURS.get(tracker.status, "")) if tracker.end else None
+        return _Line(tracker.status, 0, label, took, remark)
+
+    def _foot(self) -> list[RenderableType]:
+        tracker = self._tracker
+        said = reason(tracker.error, tracker.cause, 2 * self._console.width)
+        lines: list[RenderableType] = []
+        if tracker.end and said:
+            lines.append(Text(said, style="red"))
+        if tracker.end and tracker.status != "SUCCEEDED" and self._title[1]:
+            lines.append(Text(f"asl-runner history {self._title[1]}", style="dim"))
+        return lines
+
+    def _scope_lines(self, scope: ScopeView, depth: int) -> Iterator[_Line]:
+        if scope.dropped:
+            yield _Line("", depth, f"… {scope.dropped:,} earlier visits")
+        for visit in scope.visits:
+            yield from self._visit_lines(visit, depth)
+
+    def _visit_lines(self, visit: Visit, depth: int) -> Iterator[_Line]:
+        took = duration(max(0.0, (visit.end or self._now()) - visit.start))
+        yield _Line(visit.status, depth, visit.state, took, self._remark(visit))
+        if visit.type == "Task" and "createHyperParameterTuningJob" in (visit.resource or ""):
+            yield from self._trial_lines(visit, depth + 1)
+        children = sorted(visit.children.values(), key=lambda child: (child.status != "RUNNING", child.index))
+        for child in sorted(children[:CHILDREN], key=lambda child: child.index):
+            yield from self._child_lines(child, depth + 1)
+        if len(children) > CHILDREN:
+            yield _Line("", depth + 1, f"… {len(children) - CHILDREN:,} more")
+
+    def _child_lines(self, scope: ScopeView, depth: int) -> Iterator[_Line]:
+        """A branch or iteration: its states, the first with its index before it."""
+        shown = list(self._scope_lines(scope, depth))[-4:] if scope.status == "RUNNING" else []
+        if not shown and (visit := scope.current) is not None:
+            shown = list(self._visit_lines(visit, depth))
+        for place, line in enumerate(shown):
+            mark = f"[{scope.index}] "
+            line.label = (mark if place == 0 else " " * len(mark)) + line.label if line.depth == depth else line.label
+            yield line
+
+    def _remark(self, visit: Visit) -> Text:
+        parts: list[tuple[str, str]] = []
+        if visit.counts is not None:
+            counts = visit.counts
+            total = f" of {counts.total:,}" if counts.total is not None else ""
+            ended = counts.succeeded + counts.failed + counts.aborted
+            parts.append((f"{ended:,}{total} done", "cyan" if visit.status == "RUNNING" else "dim"))
+            running = counts.started - ended
+            if running > 0 and visit.status == "RUNNING":
+                parts.append((f"{running:,} running", "cyan"))
+            if counts.failed:
+                parts.append((f"{counts.failed:,} failed", "red"))
+        elif visit.resource and visit.status == "RUNNING":
+            parts.append((visit.resource.rpartition(":function:")[2], "dim"))
+        if visit.retries:
+            parts.append((f"retry {visit.retries}" if visit.retries == 1 else f"{visit.retries} retries", "yellow"))
+        if visit.status == "RUNNING" and visit.error is not None:
+            parts.append((f"again after {reason(visit.error, visit.cause, 60) or 'a failure'}", "yellow"))
+        elif visit.status in ("FAILED", "CAUGHT"):
+            parts.append((reason(visit.error, visit.cause, 120), _COLOURS[visit.status]))
+        return Text("  ").join(Text(text, style=style) for text, style in parts if text)
+
+    def _trial_lines(self, visit: Visit, depth: int) -> Iterator[_Line]:
+        job = self._job_of(visit)
+        trials = self._trials.get(job or "", ())
+        for trial in trials:
+            status = {"Completed": "SUCCEEDED", "Failed": "FAILED", "Stopped": "ABORTED"}.get(trial.status, "RUNNING")
+            name = trial.name.removeprefix(f"{job}-") if job else trial.name
+            took = "" if trial.seconds is None else duration(trial.seconds)
+            yield _Line(status, depth, name, took, _trial_remark(trial))
+
+    def _job_of(self, visit: Visit) -> str | None:
+        """The tuning job of a visit: jobs appear in the order in which states start them."""
+        if visit.entered not in self._owners:
+            free = [name for name in self._trials if name not in self._owners.values()]
+            if not free:
+                return None
+            self._owners[visit.entered] = free[0]
+        return self._owners[visit.entered]
+
+    def _text(self, line: _Line, width: int) -> Text:
+        indent = "  " * line.depth
+        room = width - len(indent)
+        label = line.label if cell_len(line.label) <= room else shorten(line.label, room)
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(indent)
+        text.append(self._glyph(line.status) + " ", style=_COLOURS.get(line.status, "dim"))
+        text.append(label, style="bold" if line.depth == 0 else "dim" if line.status == "" else "")
+        text.append(" " * max(0, room - cell_len(label)))
+        text.append(f"  {line.took:>10}", style="dim")
+        text.append("  ")
+        text.append_text(line.remark)
+        return text
+
+    def _glyph(self, status: str) -> str:
+        if status == "RUNNING":
+            frames = _SPINNER if self._unicode else _ASCII_SPINNER
+            return frames[int(time.monotonic() * FRAMES) % len(frames)]
+        return (_GLYPHS if self._unicode else _ASCII).get(status, " ")
+
+
+def _trial_remark(trial: Trial) -> Text:
+    text = Text()
+    if trial.metric is not None:
+        text.append(f"{trial.metric_name} {trial.metric:.5g}", style="bold green" if trial.best else "")
+        text.append(" best  " if trial.best else "  ", style="bold green")
+    for name, value in trial.hyperparameters.items():
+        text.append(f"{name}=", style="dim")
+        text.append(f"{short_value(value)}  ")
+    if trial.reason:
+        text.append(shorten(trial.reason, 100), style="red")
+    return text
