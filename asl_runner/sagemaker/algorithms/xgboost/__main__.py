@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import traceback
 
 from asl_runner.sagemaker.algorithms.xgboost.errors import ToolkitError, failure_text
@@ -28,12 +27,11 @@ def main(arguments: list[str]) -> int:
 
 def run_zygote(descriptor: int) -> int:
     """Imports what the programs need, then forks them on request: 0, or 1 where a fork would not be safe."""
-    from asl_runner.sagemaker.algorithms.xgboost import engine, folds, serve, train
+    from asl_runner.sagemaker.algorithms.xgboost import engine, serve, train  # noqa: F401 - loaded for the children
     from asl_runner.sagemaker.containers.zygote import serve_forks
 
     engine.load_xgboost()
-    loaded = (folds, serve, train)
-    if len(loaded) and threading.active_count() > 1:
+    if engine.native_threads() > 1:
         return 1
     return serve_forks(descriptor, main)
 
@@ -41,9 +39,10 @@ def run_zygote(descriptor: int) -> int:
 def run_training(tree: Tree) -> int:
     """0, or 1 with the reason in `output/failure` and in the log."""
     from asl_runner.sagemaker.algorithms.xgboost.output import log
-    from asl_runner.sagemaker.algorithms.xgboost.train import exit_on_sigterm, train
+    from asl_runner.sagemaker.algorithms.xgboost.train import exit_on_sigterm, log_warnings, train
 
     exit_on_sigterm()
+    log_warnings()
     try:
         train(tree)
     except Exception as error:  # noqa: BLE001 - the outermost place: every failure belongs into the failure file

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from asl_runner.sagemaker.containers.images import XGBOOST_VERSION_VARIABLE
@@ -32,3 +33,9 @@ def image_version() -> tuple[int, int]:
 def is_classic(version: tuple[int, int]) -> bool:
     """Whether the image is the closed 0.72 one, `xgboost:1` or `xgboost:latest`."""
     return version < (0, 90)
+
+
+def native_threads() -> int:
+    """How many threads this process has, those of libraries included; 1 where the system does not tell."""
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else 1

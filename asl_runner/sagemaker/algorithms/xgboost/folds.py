@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from asl_runner.sagemaker.algorithms.xgboost.boosting import MODEL_NAME, Evaluations, Job, boost
 from asl_runner.sagemaker.algorithms.xgboost.checkpoints import save_model
 from asl_runner.sagemaker.algorithms.xgboost.data import stack_rows
 from asl_runner.sagemaker.algorithms.xgboost.engine import load_xgboost
 from asl_runner.sagemaker.algorithms.xgboost.errors import UserError
 from asl_runner.sagemaker.algorithms.xgboost.metrics import predicted_classes
 from asl_runner.sagemaker.algorithms.xgboost.output import log, print_round
-from asl_runner.sagemaker.algorithms.xgboost.train import MODEL_NAME, Evaluations, Job, boost
 
 CLASSIFICATION = ("binary:", "multi:")
 
@@ -32,8 +32,7 @@ def train_folds(job: Job, training: Any, validation: Any) -> None:
         raise UserError(
             f"Cannot have number of splits n_splits={folds} greater than the number of samples: {len(labels)}."
         )
-    objective = str(job.parameters.get("objective", "reg:squarederror"))
-    classifies = objective.startswith(CLASSIFICATION)
+    classifies = job.objective.startswith(CLASSIFICATION)
     generator = np.random.default_rng(job.parameters.get("seed", 0))
     log(f"Run {repeats}-round of {folds}-fold cross validation with {len(labels)} rows")
     held_out: list[Any] = []
@@ -59,7 +58,7 @@ def train_folds(job: Job, training: Any, validation: Any) -> None:
     for number, booster in enumerate(boosters):
         save_model(booster, job.tree.model / f"{MODEL_NAME}-{number}")
     job.tree.output_data.mkdir(parents=True, exist_ok=True)
-    table = prediction_table(labels, held_out, objective, classifies=classifies)
+    table = prediction_table(labels, held_out, job.objective, classifies=classifies)
     np.savetxt(job.tree.output_data / "predictions.csv", table, delimiter=",", fmt="%f")
 
 
