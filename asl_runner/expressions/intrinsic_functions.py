@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from asl_runner.expressions.environment import Json
-from asl_runner.expressions.json_text import compact, type_name
+from asl_runner.expressions.json_text import compact, java_text, type_name
 
 MAX_TEXT = 10_000
 """Most characters Hash and the Base64 functions take."""
@@ -47,17 +47,6 @@ def round_half_up(value: Json, what: str) -> int:
     if isinstance(value, float) and math.isfinite(value):
         return math.floor(value + 0.5)
     raise ArgumentProblem(f"{what} must be a number but was {_shown(value)}")
-
-
-def java_text(value: Json) -> str:
-    """A value as Java's `toString` prints it, which is how Format prints objects and arrays: `{a=1, b=[x, null]}`."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}={java_text(member)}" for key, member in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(java_text, value)) + "]"
-    return compact(value)
 
 
 def equal(left: Json, right: Json) -> bool:
@@ -93,9 +82,14 @@ def _string_to_json(text: Json) -> Json:
     text = _text(text, "The argument")
     if not text.strip():
         return None
+    return parse_json(text)
+
+
+def parse_json(text: str) -> Json:
+    """The value of a JSON text."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as problem:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as problem:
         raise ArgumentProblem(f"The string is not valid JSON: {problem}") from None
 
 
@@ -119,12 +113,17 @@ def _array_range(first: Json, last: Json, step: Json) -> list[int]:
     start = round_half_up(first, "The first value")
     end = round_half_up(last, "The last value")
     stride = round_half_up(step, "The step")
+    return bounded_range(start, end, stride, MAX_RANGE)
+
+
+def bounded_range(start: int, end: int, stride: int, most: int) -> list[int]:
+    """The numbers from `start` to `end`, both included; fails rather than give more than `most`."""
     if stride == 0:
         raise ArgumentProblem("The step must not be 0")
-    numbers = range(start, end + (1 if stride > 0 else -1), stride)
-    if len(numbers) > MAX_RANGE:
-        raise ArgumentProblem(f"The range would have {len(numbers)} items; at most {MAX_RANGE} are possible")
-    return list(numbers)
+    count = max((end - start) // stride + 1, 0)
+    if count > most:
+        raise ArgumentProblem(f"The range would have {count} items; at most {most} are possible")
+    return [start + position * stride for position in range(count)]
 
 
 def _array_get_item(array: Json, index: Json) -> Json:

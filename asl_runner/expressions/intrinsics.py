@@ -7,46 +7,25 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
-from random import Random
-from typing import NamedTuple, TypeAlias
 
-from asl_runner.expressions.environment import Environment, Evaluator, ExpressionError, ExpressionSyntaxError, Json
-from asl_runner.expressions.intrinsic_functions import FUNCTIONS, ArgumentProblem, Function, format_parts
+from asl_runner.expressions.environment import Evaluator, ExpressionSyntaxError
+from asl_runner.expressions.intrinsic_calls import (
+    Argument,
+    Computed,
+    Constant,
+    Literal,
+    compile_call,
+    evaluator_of,
+)
+from asl_runner.expressions.intrinsic_functions import FUNCTIONS, Function
 from asl_runner.expressions.jsonpath import path_of
 from asl_runner.expressions.jsonpath_syntax import parse_path_at
 
 MAX_NESTING = 10
 """Intrinsic functions may stand inside each other this deep (developer guide)."""
 
-
-class IntrinsicFailure(ExpressionError):
-    """A function could not be applied to its arguments; reported as States.Runtime."""
-
-
-class Constant(NamedTuple):
-    """An argument known at load time."""
-
-    value: Json
-
-
-class Literal(NamedTuple):
-    """A string literal: `value` with its escapes resolved; `parts` is it cut at each unescaped `{}`."""
-
-    value: str
-    parts: list[str]
-
-
-class Computed(NamedTuple):
-    """An argument that depends on the data."""
-
-    evaluate: Evaluator
-
-
-Argument: TypeAlias = Constant | Literal | Computed
-
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+)*")
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,307})(?:\.\d+)?(?:[eE][+-]?\d{1,2})?(?![\w.])", re.ASCII)
 _KEYWORD = re.compile(r"(true|false|null)(?![\w.(])")
 _STRING_PART = re.compile(r"[^'\\{]+")
 _BLANKS = re.compile(r"\s*")
@@ -65,7 +44,7 @@ def compile_intrinsic(text: str) -> Evaluator:
     parser.blanks()
     if parser.at < len(text):
         raise ExpressionSyntaxError(f"Unexpected {text[parser.at :]!r} after the function call", text, parser.at)
-    return _evaluator(argument)
+    return evaluator_of(argument)
 
 
 class _Parser:
@@ -87,7 +66,7 @@ class _Parser:
         self.at = match.end() + 1
         arguments = self.arguments(depth)
         _check_count(function, name, arguments, self.text, start)
-        return _call(name, function, arguments, self.text[start : self.at])
+        return compile_call(name, function, arguments, self.text[start : self.at])
 
     def arguments(self, depth: int) -> list[Argument]:
         arguments: list[Argument] = []
@@ -190,117 +169,3 @@ def _check_count(function: Function, name: str, arguments: list[Argument], text:
         expected = f"{function.least} to {function.most}"
     plural = "" if expected.endswith(" 1") or expected == "1" else "s"
     raise ExpressionSyntaxError(f"{name} takes {expected} argument{plural}, not {count}", text, start)
-
-
-def _call(name: str, function: Function, arguments: list[Argument], text: str) -> Argument:
-    if name == "States.Format" and isinstance(arguments[0], Literal):
-        evaluate = _format(arguments[0].parts, arguments[1:], text)
-    elif function.random:
-        evaluate = _random_call(function.call, [_evaluator(argument) for argument in arguments], text)
-    else:
-        evaluate = _plain_call(function.call, arguments, text)
-    if function.random or any(isinstance(argument, Computed) for argument in arguments):
-        return Computed(evaluate)
-    try:
-        return Constant(evaluate(None, _NOWHERE))
-    except IntrinsicFailure:
-        # AWS reports a call that cannot succeed when the state runs, not when the machine is created.
-        return Computed(evaluate)
-
-
-def _evaluator(argument: Argument) -> Evaluator:
-    if isinstance(argument, Computed):
-        return argument.evaluate
-    value = argument.value
-    return lambda data, env: value
-
-
-def _failure(text: str, problem: ArgumentProblem) -> IntrinsicFailure:
-    return IntrinsicFailure(f"The function '{text}' had the following error: {problem}")
-
-
-def _plain_call(call: Callable[..., Json], arguments: list[Argument], text: str) -> Evaluator:
-    """The call as a closure; the shapes people write most, one or two arguments, without building a list."""
-    getters = [_evaluator(argument) for argument in arguments]
-    if len(getters) == 1:
-        (only,) = getters
-
-        def call_1(data: Json, env: Environment) -> Json:
-            try:
-                return call(only(data, env))
-            except ArgumentProblem as problem:
-                raise _failure(text, problem) from None
-
-        return call_1
-    if len(getters) == 2:
-        first, second = getters
-        if not isinstance(arguments[1], Computed):
-            return _call_with_constant(call, first, arguments[1].value, text)
-
-        def call_2(data: Json, env: Environment) -> Json:
-            try:
-                return call(first(data, env), second(data, env))
-            except ArgumentProblem as problem:
-                raise _failure(text, problem) from None
-
-        return call_2
-
-    def call_any(data: Json, env: Environment) -> Json:
-        try:
-            return call(*[getter(data, env) for getter in getters])
-        except ArgumentProblem as problem:
-            raise _failure(text, problem) from None
-
-    return call_any
-
-
-def _call_with_constant(call: Callable[..., Json], first: Evaluator, constant: Json, text: str) -> Evaluator:
-    def call_constant(data: Json, env: Environment) -> Json:
-        try:
-            return call(first(data, env), constant)
-        except ArgumentProblem as problem:
-            raise _failure(text, problem) from None
-
-    return call_constant
-
-
-def _random_call(call: Callable[..., Json], getters: list[Evaluator], text: str) -> Evaluator:
-    def call_random(data: Json, env: Environment) -> Json:
-        try:
-            return call(env.random, *[getter(data, env) for getter in getters])
-        except ArgumentProblem as problem:
-            raise _failure(text, problem) from None
-
-    return call_random
-
-
-def _format(parts: list[str], arguments: list[Argument], text: str) -> Evaluator:
-    """Format with a literal template, which is cut at its `{}` once."""
-    getters = [_evaluator(argument) for argument in arguments]
-
-    def run(data: Json, env: Environment) -> Json:
-        try:
-            return format_parts(parts, [getter(data, env) for getter in getters])
-        except ArgumentProblem as problem:
-            raise _failure(text, problem) from None
-
-    return run
-
-
-class _Nowhere:
-    """Surroundings for folding: calls that would look at them are never folded."""
-
-    @property
-    def variables(self) -> dict[str, Json]:
-        raise AssertionError("a folded call read a variable")
-
-    @property
-    def context(self) -> dict[str, Json]:
-        raise AssertionError("a folded call read the context object")
-
-    @property
-    def random(self) -> Random:
-        raise AssertionError("a folded call asked for a random number")
-
-
-_NOWHERE = _Nowhere()

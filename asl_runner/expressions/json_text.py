@@ -41,3 +41,14 @@ def type_name(value: Json) -> str:
     if isinstance(value, (int, float)):
         return "number"
     return "array" if isinstance(value, (list, tuple)) else "object"
+
+
+def java_text(value: Json) -> str:
+    """A value as Java's `toString` prints it, which is how Format prints objects and arrays: `{a=1, b=[x, null]}`."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={java_text(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(java_text, value)) + "]"
+    return compact(value)

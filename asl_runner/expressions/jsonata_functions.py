@@ -9,10 +9,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import msgspec
-
 from asl_runner.expressions.environment import Json
-from asl_runner.expressions.intrinsic_functions import ArgumentProblem, hash_text, random_uuid, round_half_up
+from asl_runner.expressions.intrinsic_functions import (
+    ArgumentProblem,
+    bounded_range,
+    hash_text,
+    parse_json,
+    random_uuid,
+    round_half_up,
+)
 from asl_runner.expressions.json_text import type_name
 from asl_runner.expressions.jsonata_syntax import RENAMED
 
@@ -34,22 +39,14 @@ def number_range(first: Json, last: Json, step: Json) -> list[int]:
     start = round_half_up(first, "The first argument of $range")
     end = round_half_up(last, "The second argument of $range")
     stride = round_half_up(step, "The third argument of $range")
-    if stride == 0:
-        raise ArgumentProblem("The third argument of $range must not be 0")
-    numbers = range(start, end + (1 if stride > 0 else -1), stride)
-    if len(numbers) > MAX_ITEMS:
-        raise ArgumentProblem(f"$range would give {len(numbers)} numbers; at most {MAX_ITEMS} are possible")
-    return list(numbers)
+    return bounded_range(start, end, stride, MAX_ITEMS)
 
 
 def parse(text: Json) -> Json:
     """`$parse(text)`: the value of a JSON text."""
     if not isinstance(text, str):
         raise ArgumentProblem(f"The argument of $parse must be a string, not {type_name(text)}")
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as problem:
-        raise ArgumentProblem(f"The argument of $parse is not valid JSON: {problem}") from None
+    return parse_json(text)
 
 
 def java_random(seed: int) -> float:

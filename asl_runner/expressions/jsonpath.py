@@ -9,8 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from asl_runner.expressions.environment import Environment, Evaluator, ExpressionSyntaxError, Json, Writer
-from asl_runner.expressions.jsonpath_read import PathNotFound, compile_definite, compile_indefinite
-from asl_runner.expressions.jsonpath_syntax import Name, ParsedPath, Root, parse_path
+from asl_runner.expressions.jsonpath_errors import PathNotFound
+from asl_runner.expressions.jsonpath_read import compile_definite, compile_indefinite
+from asl_runner.expressions.jsonpath_steps import Name, ParsedPath, Root
+from asl_runner.expressions.jsonpath_syntax import parse_path
 from asl_runner.expressions.jsonpath_write import compile_writer
 
 __all__ = ["Path", "PathNotFound", "compile_path", "path_of"]

@@ -47,10 +47,11 @@ Predicate: TypeAlias = Callable[[Json, Json], bool]
 
 _COMPARISON = re.compile(r"==|!=|<=|>=|<|>")
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?(?![\w.])", re.ASCII)
 _STRING = re.compile(r"'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
 _WORD = re.compile(r"[^\W\d][\w-]*")
 _BLANKS = re.compile(r"\s*")
+_MAX_DEPTH = 50
 _WORD_OPERATORS = frozenset({"in", "nin", "subsetof", "anyof", "noneof", "size", "empty", "contains", "all", "type"})
 
 
@@ -72,6 +73,7 @@ class _Parser:
         self.text = text
         self.at = at
         self.operand = operand
+        self.depth = 0
 
     def alternatives(self) -> FilterExpression:
         operands = [self.conjunction()]
@@ -90,8 +92,14 @@ class _Parser:
         while self.take("!"):
             negated = not negated
         if self.take("("):
+            self.depth += 1
+            if self.depth > _MAX_DEPTH:
+                raise ExpressionSyntaxError(
+                    f"A filter has at most {_MAX_DEPTH} levels of parentheses", self.text, self.at
+                )
             expression = self.alternatives()
             self.expect(")")
+            self.depth -= 1
         else:
             expression = self.test()
         return Not(expression) if negated else expression

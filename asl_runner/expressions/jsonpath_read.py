@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from asl_runner.expressions.environment import Environment, Evaluator, ExpressionError, Json
-from asl_runner.expressions.json_text import quoted_name
+from asl_runner.expressions.environment import Environment, Evaluator, Json
+from asl_runner.expressions.jsonpath_errors import explain, unassigned
 from asl_runner.expressions.jsonpath_filter import compile_filter
-from asl_runner.expressions.jsonpath_syntax import (
+from asl_runner.expressions.jsonpath_steps import (
     Descend,
     Filter,
     Index,
@@ -19,7 +19,6 @@ from asl_runner.expressions.jsonpath_syntax import (
     Slice,
     Step,
     Wildcard,
-    jayway_text,
     path_keys,
 )
 
@@ -27,20 +26,6 @@ Stage: TypeAlias = Callable[[list[Json], Json], list[Json]]
 """One step over many nodes: (nodes, root value of the path) in, the nodes it selects out."""
 
 _MISS = (KeyError, TypeError, IndexError)
-
-
-class PathNotFound(ExpressionError):
-    """A definite path found nothing. `message` is Jayway's text, `path_text` the path as written."""
-
-    def __init__(self, message: str, path: ParsedPath) -> None:
-        super().__init__(message)
-        self.path_text = path.text
-        self.root = path.root
-
-    @property
-    def invalid_path(self) -> str:
-        """AWS's text for InputPath, OutputPath and the `…Path` numbers of a Task."""
-        return f"Invalid path '{self.path_text}' : {self.message}"
 
 
 def compile_definite(path: ParsedPath) -> Evaluator:
@@ -71,7 +56,7 @@ def compile_indefinite(path: ParsedPath) -> Evaluator:
 
         def of_variable(data: Json, env: Environment) -> list[Json]:
             if variable not in env.variables:
-                raise _unassigned(path)
+                raise unassigned(path)
             return read(env.variables[variable])
 
         return of_variable
@@ -86,14 +71,10 @@ def _variable_getter(path: ParsedPath) -> Evaluator:
         try:
             value = env.variables[variable]
         except KeyError:
-            raise _unassigned(path) from None
+            raise unassigned(path) from None
         return value if read is None else read(value, env)
 
     return get
-
-
-def _unassigned(path: ParsedPath) -> PathNotFound:
-    return PathNotFound(f"The variable '${path.variable}' has not been assigned a value", path)
 
 
 def _identity(data: Json, env: Environment) -> Json:
@@ -120,7 +101,7 @@ def _definite_getter(path: ParsedPath) -> Evaluator:
                     raise TypeError(key)
                 node = node[key]
         except _MISS:
-            raise _explain(path, data) from None
+            raise explain(path, data) from None
         return node
 
     return get
@@ -134,7 +115,7 @@ def _names_getter(path: ParsedPath, names: list[str]) -> Evaluator:
             try:
                 return data[only]
             except _MISS:
-                raise _explain(path, data) from None
+                raise explain(path, data) from None
 
         return get_1
     if len(names) == 2:
@@ -144,7 +125,7 @@ def _names_getter(path: ParsedPath, names: list[str]) -> Evaluator:
             try:
                 return data[one][two]
             except _MISS:
-                raise _explain(path, data) from None
+                raise explain(path, data) from None
 
         return get_2
     first, second, third = names
@@ -153,7 +134,7 @@ def _names_getter(path: ParsedPath, names: list[str]) -> Evaluator:
         try:
             return data[first][second][third]
         except _MISS:
-            raise _explain(path, data) from None
+            raise explain(path, data) from None
 
     return get_3
 
@@ -165,7 +146,7 @@ def _members_getter(path: ParsedPath, names: tuple[str, ...]) -> Evaluator:
     def get(data: Json, env: Environment) -> Json:
         node = owner(data, env)
         if not isinstance(node, dict):
-            raise _explain(path, data)
+            raise explain(path, data)
         return _members(node, names)
 
     return get
@@ -173,60 +154,6 @@ def _members_getter(path: ParsedPath, names: tuple[str, ...]) -> Evaluator:
 
 def _members(node: dict[str, Json], names: tuple[str, ...]) -> dict[str, Json]:
     return {name: node[name] for name in names if name in node}
-
-
-def _explain(path: ParsedPath, data: Json) -> PathNotFound:
-    """Walk the path again to say, in Jayway's words, where it stops."""
-    node = data
-    last = len(path.steps) - 1
-    for position, step in enumerate(path.steps):
-        here = jayway_text("$", path.steps[:position])
-        if isinstance(step, (Name, Names)):
-            names = step.names if isinstance(step, Names) else (step.name,)
-            if not isinstance(node, dict):
-                fragment = "[" + ",".join(f"'{name}'" for name in names) + "]"
-                return PathNotFound(
-                    f"Expected to find an object with property {fragment} in path {here} but found "
-                    f"'{_java_class(node)}'. This is not a json object according to the JsonProvider: "
-                    "'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
-                    path,
-                )
-            if names[0] not in node:
-                if position < last:
-                    return PathNotFound(f"Missing property in path {here}{quoted_name(names[0])}", path)
-                break
-            node = node[names[0]]
-        elif isinstance(step, Index):
-            if node is None:
-                return PathNotFound(f"The path {here} is null", path)
-            if not isinstance(node, list):
-                return PathNotFound(
-                    f"Filter: [{step.position}] can only be applied to arrays. Current context is: {_java_text(node)}",
-                    path,
-                )
-            if not -len(node) <= step.position < len(node):
-                break
-            node = node[step.position]
-    return PathNotFound(f"No results for path: {jayway_text('$', path.steps)}", path)
-
-
-def _java_class(value: Json) -> str:
-    names: dict[type, str] = {
-        str: "java.lang.String",
-        bool: "java.lang.Boolean",
-        int: "java.lang.Integer",
-        float: "java.lang.Double",
-        list: "java.util.ArrayList",
-        dict: "java.util.LinkedHashMap",
-    }
-    return names.get(type(value), "null")
-
-
-def _java_text(value: Json) -> str:
-    """A value as Java's `toString` prints it: `{a=1, b=[x]}`."""
-    from asl_runner.expressions.intrinsic_functions import java_text
-
-    return java_text(value)
 
 
 def _stage(step: Step, before: tuple[Step, ...], last: bool) -> Stage:

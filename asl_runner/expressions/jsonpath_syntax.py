@@ -7,87 +7,25 @@ object and `$name` a workflow variable (ASL spec, Paths; reference: expressions,
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple, TypeAlias
 
 from asl_runner.expressions.environment import ExpressionSyntaxError
-from asl_runner.expressions.json_text import quoted_name
-from asl_runner.expressions.jsonpath_filter import FilterExpression, parse_filter, quoted_for_query
-
-Root: TypeAlias = Literal["input", "context", "variable"]
-
-
-class Name(NamedTuple):
-    """`.name` or `['name']`: one member of an object."""
-
-    name: str
-
-
-class Index(NamedTuple):
-    """`[n]`: one element of an array; negative counts from the end."""
-
-    position: int
-
-
-class Names(NamedTuple):
-    """`['a','b']`: several members."""
-
-    names: tuple[str, ...]
-
-
-class Indices(NamedTuple):
-    """`[0,2]`: several elements."""
-
-    indices: tuple[int, ...]
-
-
-class Slice(NamedTuple):
-    """`[start:stop]`, either end open."""
-
-    start: int | None
-    stop: int | None
-
-
-class Wildcard(NamedTuple):
-    """`.*` or `[*]`: every member or element."""
-
-
-class Descend(NamedTuple):
-    """`..`: the node and everything below it; the next step selects."""
-
-
-class Filter(NamedTuple):
-    """`[?(…)]`: the elements, or the object itself, for which the condition holds."""
-
-    condition: FilterExpression
-
-
-Step: TypeAlias = Name | Index | Names | Indices | Slice | Wildcard | Descend | Filter
-
-
-class ParsedPath(NamedTuple):
-    """A path taken apart. `variable` is the name without `$` when `root` is "variable"."""
-
-    text: str
-    root: Root
-    variable: str | None
-    steps: tuple[Step, ...]
-    operators: bool
-    """A dotted name holds an unescaped `@`, `:` or `?`, which a Reference Path must not."""
-
-    @property
-    def definite(self) -> bool:
-        """Whether the path selects exactly one node (Jayway's definition: a final name union counts)."""
-        *inner, last = self.steps or (Name(""),)
-        return isinstance(last, (Name, Index, Names)) and all(isinstance(step, (Name, Index)) for step in inner)
-
-    @property
-    def reference(self) -> bool:
-        """Whether the path is a Reference Path: names and single indices only (ASL spec, Reference Paths)."""
-        return not self.operators and all(isinstance(step, (Name, Index)) for step in self.steps)
-
+from asl_runner.expressions.jsonpath_filter import parse_filter, quoted_for_query
+from asl_runner.expressions.jsonpath_steps import (
+    Descend,
+    Filter,
+    Index,
+    Indices,
+    Name,
+    Names,
+    ParsedPath,
+    Root,
+    Slice,
+    Step,
+    Wildcard,
+)
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_INTEGER = re.compile(r"-?(?:0|[1-9]\d*)(?!\d)")
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,9})(?!\d)", re.ASCII)
 _BLANKS = re.compile(r"[ \t\r\n]*")
 # A dotted name ends at any of these; a backslash takes the next character literally.
 _DOTTED = re.compile(r"""(?:\\.|[^\\\s.\[\](){}'",*|<>`])+""", re.DOTALL)
@@ -272,31 +210,6 @@ def unescape_quoted(raw: str, quote: str) -> str:
     if "\\" not in raw:
         return raw
     return re.sub(rf"\\([{quote}\\])", r"\1", raw)
-
-
-def path_keys(path: ParsedPath) -> tuple[str | int, ...]:
-    """A path of names and single indices as keys of dicts and lists."""
-    keys: list[str | int] = []
-    for step in path.steps:
-        if not isinstance(step, (Name, Index)):
-            raise TypeError(f"{path.text} has more than names and indices")
-        keys.append(step.name if isinstance(step, Name) else step.position)
-    return tuple(keys)
-
-
-def jayway_text(root: str, steps: tuple[Step, ...] | list[Step]) -> str:
-    """A definite path in the notation of Jayway's messages: `$['a'][0]`."""
-    parts = [root]
-    for step in steps:
-        if isinstance(step, Name):
-            parts.append(quoted_name(step.name))
-        elif isinstance(step, Index):
-            parts.append(f"[{step.position}]")
-        elif isinstance(step, Names):
-            parts.append("[" + ",".join(f"'{name}'" for name in step.names) + "]")
-        else:
-            raise TypeError(f"{step!r} is not a definite step")
-    return "".join(parts)
 
 
 def _unescape_dotted(raw: str) -> str:

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from asl_runner.expressions.environment import ExpressionError, Json, Writer
 from asl_runner.expressions.json_text import compact
-from asl_runner.expressions.jsonpath_syntax import ParsedPath, path_keys
+from asl_runner.expressions.jsonpath_steps import ParsedPath, path_keys
 
 
 class ReferencePathConflict(ExpressionError):
