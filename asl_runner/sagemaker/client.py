@@ -11,17 +11,21 @@ processes of this process until `close`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asl_runner.sagemaker import kinds, rules
-from asl_runner.sagemaker.containers.images import ImageSetting
-from asl_runner.sagemaker.jobs import model, training
+from asl_runner.errors import NotFound, UsageError
+from asl_runner.sagemaker import kinds, listing, rules, trials
+from asl_runner.sagemaker.containers.images import ImageSetting, resolve
+from asl_runner.sagemaker.containers.process import prepare_program
+from asl_runner.sagemaker.jobs import model, training, transform, tuning, tuning_request
 from asl_runner.sagemaker.jobs.base import Site
 from asl_runner.sagemaker.jobs.slots import Slots
+from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Records
 from asl_runner.sagemaker.service import Response, Service, answer
 from asl_runner.storage.buckets import Buckets
@@ -71,6 +75,18 @@ class LocalSageMaker:
         """Stops every job of this process and waits for their end; children are gone, statuses say `Stopped`."""
         self._service.close()
 
+    def progress(self, job_name: str) -> JobProgress | None:
+        """A cheap snapshot of a job this process runs or ran, for showing; None for a name it knows nothing of."""
+        return self._service.progress(job_name)
+
+    def prepare(self, image: str) -> None:
+        """Begins to load the built-in algorithm of an image, so that its first job starts at once; returns at once.
+
+        Nothing happens for an image that stands for no built-in algorithm.
+        """
+        with contextlib.suppress(NotFound, UsageError):
+            prepare_program(resolve(image, self._site.images))
+
     # training jobs
 
     def create_training_job(self, **request: Any) -> Response:
@@ -88,11 +104,67 @@ class LocalSageMaker:
 
     def list_training_jobs(self, **request: Any) -> Response:
         """`ListTrainingJobs`."""
-        return self._service.list(kinds.TRAINING, "ListTrainingJobs", request)
+        return self._service.list_all(kinds.TRAINING, "ListTrainingJobs", request)
 
     def stop_training_job(self, **request: Any) -> Response:
         """`StopTrainingJob`: asks the job to stop, answers at once."""
         return self._service.stop(kinds.TRAINING, request)
+
+    # tuning jobs
+
+    def create_hyper_parameter_tuning_job(self, **request: Any) -> Response:
+        """`CreateHyperParameterTuningJob`: starts the job, answers its ARN."""
+        operation = "CreateHyperParameterTuningJob"
+        wire = self._service.request(operation, request)
+        tuning_request.check(wire, self._site.buckets, self._site.region)
+        record = self._service.create(kinds.TUNING, wire, tuning_request.new_document)
+        self._service.launch(tuning.TuningJob(self._site, record.name))
+        return answer(operation, record.document)
+
+    def describe_hyper_parameter_tuning_job(self, **request: Any) -> Response:
+        """`DescribeHyperParameterTuningJob`."""
+        return self._service.describe(kinds.TUNING, request)
+
+    def list_hyper_parameter_tuning_jobs(self, **request: Any) -> Response:
+        """`ListHyperParameterTuningJobs`."""
+        return self._service.list_all(kinds.TUNING, "ListHyperParameterTuningJobs", request)
+
+    def stop_hyper_parameter_tuning_job(self, **request: Any) -> Response:
+        """`StopHyperParameterTuningJob`: asks the job and its trials to stop, answers at once."""
+        return self._service.stop(kinds.TUNING, request)
+
+    def list_training_jobs_for_hyper_parameter_tuning_job(self, **request: Any) -> Response:
+        """`ListTrainingJobsForHyperParameterTuningJob`."""
+        operation = "ListTrainingJobsForHyperParameterTuningJob"
+        wire = self._service.request(operation, request)
+        document = self._service.record(kinds.TUNING, wire[kinds.TUNING.name], operation).document
+        summaries = [trials.summary(trial, document) for trial in self._service.trials_of(document)]
+        items, token = listing.page(trials.sort_summaries(summaries, wire), wire)
+        return answer(operation, {"TrainingJobSummaries": items, "NextToken": token})
+
+    # transform jobs
+
+    def create_transform_job(self, **request: Any) -> Response:
+        """`CreateTransformJob`: starts the job, answers its ARN."""
+        operation = "CreateTransformJob"
+        wire = self._service.request(operation, request)
+        rules.check_transform(wire)
+        self._service.record(kinds.MODEL, wire["ModelName"], operation)
+        record = self._service.create(kinds.TRANSFORM, wire, transform.new_document)
+        self._service.launch(transform.TransformJob(self._site, record.name))
+        return answer(operation, record.document)
+
+    def describe_transform_job(self, **request: Any) -> Response:
+        """`DescribeTransformJob`."""
+        return self._service.describe(kinds.TRANSFORM, request)
+
+    def list_transform_jobs(self, **request: Any) -> Response:
+        """`ListTransformJobs`."""
+        return self._service.list_all(kinds.TRANSFORM, "ListTransformJobs", request)
+
+    def stop_transform_job(self, **request: Any) -> Response:
+        """`StopTransformJob`: asks the job to stop, answers at once."""
+        return self._service.stop(kinds.TRANSFORM, request)
 
     # models
 
@@ -109,7 +181,7 @@ class LocalSageMaker:
 
     def list_models(self, **request: Any) -> Response:
         """`ListModels`."""
-        return self._service.list(kinds.MODEL, "ListModels", request)
+        return self._service.list_all(kinds.MODEL, "ListModels", request)
 
     def delete_model(self, **request: Any) -> Response:
         """`DeleteModel`: frees the name."""

@@ -42,7 +42,10 @@ def validation_error(message: str, operation: str = "") -> ServiceError:
 
 
 class JobFailed(Exception):
-    """A job ends as `Failed`; `str()` is its FailureReason, class and text (reference 3.7), cut to 1024 characters."""
+    """A job ends as `Failed`; `str()` is its FailureReason, class and text (reference 3.7), cut to 1024 characters.
+
+    `kind` is the class, such as `AlgorithmError`; "" for none.
+    """
 
     def __init__(self, kind: str, text: str) -> None:
-        super().__init__(f"{kind}: {text}"[:1024])
+        super().__init__(f"{kind}: {text}"[:1024] if kind else text[:1024])

@@ -67,6 +67,10 @@ class MetricReader:
         readings = self.history.get(name)
         return readings[-1].value if readings else None
 
+    def latest(self) -> dict[str, float]:
+        """The newest value of each metric, from any thread."""
+        return {name: readings[-1].value for name, readings in list(self.history.items()) if readings}
+
     def final(self) -> list[dict[str, Any]]:
         """`FinalMetricDataList`: the last value of each metric, wire form."""
         return [

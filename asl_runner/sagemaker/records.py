@@ -117,10 +117,10 @@ class Records:
             shutil.rmtree(self.directory(kind, name), ignore_errors=True)
         return known
 
-    def all(self, kind: str) -> Iterator[Record]:
-        """Every record of a kind, in no order."""
+    def all(self, kind: str, prefix: str = "") -> Iterator[Record]:
+        """Every record of a kind whose name starts with `prefix`, in no order."""
         folder = self.root / kind
-        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        names = [entry.name for entry in folder.iterdir() if entry.name.startswith(prefix)] if folder.is_dir() else []
         for name in names:
             record = self.read(kind, name)
             if record is not None:

@@ -52,6 +52,9 @@ def check_transform(request: Request) -> None:
         raise validation_error("MaxPayloadInMB multiplied by MaxConcurrentTransforms must not exceed 100 MB.")
     if payload is not None and payload > 100:
         raise validation_error("MaxPayloadInMB must not exceed 100.")
+    unusual = {name: value for name, value in request.get("DataProcessing", {}).items() if value not in ("$", "None")}
+    if unusual:
+        raise validation_error(f"DataProcessing with {', '.join(unusual)} is not available locally; leave it out.")
     try:
         parse_uri(request["TransformOutput"]["S3OutputPath"])
     except UsageError as error:

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 from asl_runner.sagemaker import listing, shapes, validation
 from asl_runner.sagemaker.errors import ServiceError, validation_error
 from asl_runner.sagemaker.jobs.base import STOP_FILE, Job, Site
-from asl_runner.sagemaker.kinds import KINDS, TERMINAL, Kind
+from asl_runner.sagemaker.kinds import KINDS, TERMINAL, TRAINING, TUNING, Kind
+from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Document, Record
 
 Response: TypeAlias = dict[str, Any]
@@ -74,6 +75,12 @@ class Service:
         with self._lock:
             return self._jobs.get((kind.directory, name))
 
+    def progress(self, name: str) -> JobProgress | None:
+        """The snapshot of a job this process runs or ran; None for any other. The newest when kinds share the name."""
+        with self._lock:
+            found = [job for (_, job_name), job in self._jobs.items() if job_name == name]
+        return found[-1].progress() if found else None
+
     def record(self, kind: Kind, name: str, operation: str) -> Record:
         """The record; that of a job whose process is gone is ended first. Raises `ServiceError` for an unknown name."""
         record = self.site.records.read(kind.directory, name)
@@ -87,7 +94,7 @@ class Service:
         request = self.request(operation, given)
         return answer(operation, self.record(kind, request[kind.name], operation).document)
 
-    def list(self, kind: Kind, operation: str, given: Mapping[str, Any]) -> Response:
+    def list_all(self, kind: Kind, operation: str, given: Mapping[str, Any]) -> Response:
         """`List*` of a kind."""
         request = self.request(operation, given)
         records = self.site.records.all(kind.directory)
@@ -126,6 +133,13 @@ class Service:
             if kind.arn_type == arn_type and arn == self.site.arn(kind, name) and "/" not in name and name[:1] != ".":
                 return kind, self.record(kind, name, operation)
         raise validation_error(f"Could not find a resource with the ARN {arn}", operation)
+
+    def trials_of(self, tuning: Document) -> list[Document]:
+        """The training documents of a tuning job's trials, by name."""
+        prefix, arn = f"{tuning[TUNING.name]}-", tuning[TUNING.arn]
+        records = self.site.records.all(TRAINING.directory, prefix)
+        found = [self._settled(TRAINING, record).document for record in records]
+        return sorted((one for one in found if one.get("TuningJobArn") == arn), key=lambda one: str(one[TRAINING.name]))
 
     def close(self) -> None:
         """Stops every job and waits until all have ended. Nothing can be created afterwards."""

@@ -18,7 +18,8 @@ from asl_runner.sagemaker.containers.images import ImageSetting
 from asl_runner.sagemaker.containers.process import Container, ExitStatus
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.jobs.slots import Slots
-from asl_runner.sagemaker.kinds import TERMINAL, Kind
+from asl_runner.sagemaker.kinds import Kind
+from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Document, Records
 from asl_runner.storage.buckets import Buckets
 
@@ -67,6 +68,7 @@ class Job(ABC):
         self.site = site
         self.name = name
         self.directory: Path = site.records.directory(self.kind.directory, name)
+        self.on_end: Callable[[], object] = lambda: None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._guarded, name=f"{self.kind.directory}-{name}", daemon=True)
 
@@ -76,9 +78,8 @@ class Job(ABC):
 
     def stop(self) -> None:
         """Asks the job to stop; returns at once. A job that has ended stays as it is."""
-        if self.document[self.status_member] not in TERMINAL:
-            self.mark_stopping()
-            self._stop.set()
+        self._stop.set()
+        self.mark_stopping()
 
     def join(self, timeout: float | None = None) -> bool:
         """Waits for the job's end; False when `timeout` seconds pass first."""
@@ -140,8 +141,25 @@ class Job(ABC):
                 return
 
     def mark_stopping(self) -> None:
-        """Shows `Stopping` in the record."""
-        self.update(lambda document: {**document, self.status_member: "Stopping"})
+        """Shows `Stopping` in the record of a job that is in progress."""
+        self.update(lambda one: self.stopping(one) if one[self.status_member] == "InProgress" else one)
+
+    def stopping(self, document: Document) -> Document:
+        """The document of a job in progress, now stopping."""
+        return {**document, self.status_member: "Stopping"}
+
+    def progress(self) -> JobProgress:
+        """What can be shown of the job now."""
+        document = self.document
+        return JobProgress(
+            kind=self.kind.directory,
+            name=self.name,
+            status=document[self.status_member],
+            secondary_status=document.get("SecondaryStatus", ""),
+            created=document["CreationTime"],
+            ended=document.get(str(self.kind.end_time)),
+            failure_reason=document.get("FailureReason"),
+        )
 
     def note(self, text: str) -> None:
         """Adds lines to the job's log."""
@@ -150,11 +168,21 @@ class Job(ABC):
 
     def _guarded(self) -> None:
         try:
+            self._run_to_end()
+        finally:
+            self.on_end()
+
+    def _run_to_end(self) -> None:
+        try:
             self.run()
         except Stopped as stopped:
             self._finish("Stopped", stopped.status, None)
         except JobFailed as failed:
-            self._finish("Failed", "Failed", str(failed))
+            # What breaks because a job is being stopped is the stop, not a failure.
+            if self._stop.is_set():
+                self._finish("Stopped", "Stopped", None)
+            else:
+                self._finish("Failed", "Failed", str(failed))
         except WorkspaceError as error:
             self._finish("Failed", "Failed", f"InternalServerError: {error}"[:1024])
         except Exception as error:  # noqa: BLE001 - a defect of ours must not leave the job running for ever

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker import kinds
 from asl_runner.sagemaker.archives import pack
@@ -20,6 +22,7 @@ from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, nothing_found, place
 from asl_runner.sagemaker.jobs.base import Job, Site, Stopped
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
+from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Document
 from asl_runner.storage.names import S3Uri, parse_uri
 
@@ -48,6 +51,8 @@ def new_document(request: Mapping[str, Any], arn: str, now: float) -> Document:
     if definitions:
         algorithm["MetricDefinitions"] = definitions
     return {
+        "TrainingJobName": kept["TrainingJobName"],
+        "TrainingJobArn": arn,
         "EnableNetworkIsolation": False,
         "EnableInterContainerTrafficEncryption": False,
         "EnableManagedSpotTraining": False,
@@ -55,7 +60,6 @@ def new_document(request: Mapping[str, Any], arn: str, now: float) -> Document:
         **kept,
         "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": False, **algorithm},
         "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_RUNTIME_SECONDS, **kept.get("StoppingCondition", {})},
-        "TrainingJobArn": arn,
         "TrainingJobStatus": "InProgress",
         "SecondaryStatus": "Starting",
         "SecondaryStatusTransitions": [_transition("Starting", now)],
@@ -102,7 +106,7 @@ class TrainingJob(Job):
 
     def run(self) -> None:
         with self.site.slots.take(self.stop_requested, self.companions) as share:
-            if share is None:
+            if share is None or self.stop_requested():
                 raise Stopped
             program = _program(self.site, self.document)
             tree = self._download(program)
@@ -116,11 +120,13 @@ class TrainingJob(Job):
             self._enter("Uploading")
             self._upload(tree)
             self.finish("Completed", "Completed", None)
-            shutil.rmtree(tree.root, ignore_errors=True)
+            shutil.rmtree(self.directory / "opt", ignore_errors=True)
 
-    def mark_stopping(self) -> None:
-        now = time.time()
-        self.update(lambda document: advance(document, "Stopping", now, TrainingJobStatus="Stopping"))
+    def progress(self) -> JobProgress:
+        return msgspec.structs.replace(super().progress(), metrics=self.metrics.latest())
+
+    def stopping(self, document: Document) -> Document:
+        return advance(document, "Stopping", time.time(), TrainingJobStatus="Stopping")
 
     def finish(self, status: str, detail: str, reason: str | None) -> None:
         now = time.time()

@@ -1,0 +1,49 @@
+"""What a person wants to see of a running job: a cheap snapshot, taken without reading a file while the job runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+
+class TrialProgress(Struct, frozen=True, kw_only=True):
+    """One trial of a tuning job."""
+
+    name: str
+    number: int
+    """From 1."""
+    status: str
+    """`TrainingJobStatus`."""
+    secondary_status: str
+    hyperparameters: Mapping[str, str]
+    """The tuned ones."""
+    value: float | None
+    """The objective: the last value seen so far, or the final one."""
+    best: bool
+    """Whether it is the best completed trial so far."""
+    started: float | None
+    """Seconds since the epoch; None while it waits for a free core."""
+    ended: float | None
+
+
+class JobProgress(Struct, frozen=True, kw_only=True):
+    """One job."""
+
+    kind: str
+    """`training`, `tuning` or `transform`."""
+    name: str
+    status: str
+    secondary_status: str
+    """Of a training job, else ""."""
+    created: float
+    """Seconds since the epoch."""
+    ended: float | None
+    failure_reason: str | None
+    metrics: Mapping[str, float] = {}
+    """Of a training job: the last value of each metric so far."""
+    objective: str | None = None
+    """Of a tuning job: the metric that is tuned."""
+    total: int | None = None
+    """Of a tuning job: how many trials it may make."""
+    trials: tuple[TrialProgress, ...] = ()
