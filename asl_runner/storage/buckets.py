@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import mimetypes
 import os
 import shutil
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -17,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from asl_runner.storage import keys
+from asl_runner.storage.lock import RootLock
 from asl_runner.storage.metadata import ObjectMetadata, Sidecar, Sidecars, file_md5
 from asl_runner.storage.names import BucketNotEmpty, NoSuchBucket, NoSuchKey, check_bucket_name, is_bucket_name
 from asl_runner.storage.tree import ObjectTree, storage_error
@@ -75,7 +73,7 @@ class Buckets:
     def __init__(self, root: Path) -> None:
         """`root` is created when first written to."""
         self.root = Path(os.path.realpath(root))
-        self._lock = threading.RLock()
+        self._exclusive = RootLock(self.root)
 
     # buckets
 
@@ -158,26 +156,20 @@ class Buckets:
 
     def describe(self, info: ObjectInfo) -> ObjectHead:
         """The metadata of an object that was just listed; its MD5 is computed once and then kept with its sidecar."""
-        sidecars = self._sidecars(info.bucket)
-        try:
-            status = info.path.stat()
-            sidecar = sidecars.read(info.key, str(info.path), status)
-            if sidecar.md5 is None and sidecar.metadata.etag is None:
-                sidecar = msgspec.structs.replace(sidecar, md5=file_md5(info.path))
-                self._save(info.bucket, sidecar)
-        except FileNotFoundError:
-            raise NoSuchKey(f"The object s3://{info.bucket}/{info.key} was just deleted.") from None
-        guessed = mimetypes.guess_type(info.key)[0] or DEFAULT_CONTENT_TYPE
-        metadata = sidecar.metadata
-        current = ObjectInfo(info.bucket, info.key, info.path, status.st_size, status.st_mtime_ns)
-        return ObjectHead(current, metadata.etag or sidecar.md5 or "", metadata.content_type or guessed, metadata)
+        head, stream = self._read(info.bucket, info.key, info.path)
+        stream.close()
+        return head
+
+    def read(self, bucket: str, key: str) -> tuple[ObjectHead, BinaryIO]:
+        """The object's metadata and its bytes, both of one moment, however often it is replaced meanwhile.
+
+        Raises NoSuchBucket, NoSuchKey, InvalidKey.
+        """
+        return self._read(bucket, key, self.path(bucket, key))
 
     def open(self, bucket: str, key: str) -> BinaryIO:
         """The object's bytes as a file open for reading. Raises NoSuchBucket, NoSuchKey, InvalidKey."""
-        try:
-            return self.path(bucket, key).open("rb")
-        except FileNotFoundError:
-            raise NoSuchKey(f"There is no object s3://{bucket}/{key}.") from None
+        return _open(bucket, key, self.path(bucket, key))
 
     def put(
         self,
@@ -208,8 +200,9 @@ class Buckets:
 
     def delete(self, bucket: str, key: str) -> bool:
         """Remove the object; False if there was none, which S3 does not count as an error. Raises NoSuchBucket."""
-        removed = self._tree(bucket).remove(key)
-        self._sidecars(bucket).remove(key)
+        with self._exclusive():
+            removed = self._tree(bucket).remove(key)
+            self._sidecars(bucket).remove(key)
         return removed
 
     def list(self, bucket: str, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
@@ -281,19 +274,51 @@ class Buckets:
         tree = self._tree(bucket)
         keys.check(key)
         status = staged.stat()
-        # The document names the file it belongs to, so it may come first: until the rename it fits no file.
-        if metadata is not None or md5 is not None:
-            described = Sidecar(key, status.st_size, status.st_mtime_ns, md5, metadata or ObjectMetadata())
-            self._save(bucket, described)
-        path = Path(tree.place(key, staged))
+        with self._exclusive():
+            # The document names the file it belongs to, so it may come first: until the rename it fits no file.
+            if metadata is not None or md5 is not None:
+                described = Sidecar(key, status.st_size, status.st_mtime_ns, md5, metadata or ObjectMetadata())
+                self._save(bucket, described)
+            path = Path(tree.place(key, staged))
         return ObjectInfo(bucket, key, path, status.st_size, status.st_mtime_ns)
 
-    def set_metadata(self, info: ObjectInfo, metadata: ObjectMetadata) -> None:
-        """Replace the metadata of an object that stays as it is."""
-        sidecar = self._sidecars(info.bucket).read(info.key, str(info.path), info.path.stat())
-        self._save(info.bucket, msgspec.structs.replace(sidecar, metadata=metadata))
+    def set_metadata(self, head: ObjectHead, metadata: ObjectMetadata) -> None:
+        """Replace the metadata of an object that stays as it is; nothing happens if it was replaced meanwhile."""
+        info = head.info
+        md5 = None if head.metadata.etag else head.etag
+        self._save_if_current(info, Sidecar(info.key, info.size, info.mtime_ns, md5, metadata))
 
     # inside
+
+    def _read(self, bucket: str, key: str, path: Path) -> tuple[ObjectHead, BinaryIO]:
+        stream = _open(bucket, key, path)
+        status = os.fstat(stream.fileno())
+        sidecar = self._sidecars(bucket).find(key)
+        if sidecar is not None and not sidecar.is_of(status):
+            # Either the object is just being replaced, or its file was changed by hand: with the lock it is certain.
+            stream.close()
+            with self._exclusive():
+                path = self.path(bucket, key)
+                stream = _open(bucket, key, path)
+                status = os.fstat(stream.fileno())
+                sidecar = self._sidecars(bucket).find(key)
+        info = ObjectInfo(bucket, key, path, status.st_size, status.st_mtime_ns)
+        if sidecar is None or not sidecar.is_of(status) or not (sidecar.md5 or sidecar.metadata.etag):
+            sidecar = _refreshed(sidecar, info, stream)
+            self._save_if_current(info, sidecar)
+        guessed = mimetypes.guess_type(key)[0] or DEFAULT_CONTENT_TYPE
+        metadata = sidecar.metadata
+        head = ObjectHead(info, metadata.etag or sidecar.md5 or "", metadata.content_type or guessed, metadata)
+        return head, stream
+
+    def _save_if_current(self, info: ObjectInfo, sidecar: Sidecar) -> None:
+        with self._exclusive():
+            try:
+                status = info.path.stat()
+            except FileNotFoundError:
+                return
+            if sidecar.is_of(status):
+                self._save(info.bucket, sidecar)
 
     def _save(self, bucket: str, sidecar: Sidecar) -> None:
         try:
@@ -327,22 +352,22 @@ class Buckets:
     def _sidecars(self, bucket: str) -> Sidecars:
         return Sidecars(self._metadata_directory(bucket))
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """The lock that the threads and processes of one root share."""
-        with self._lock:
-            try:
-                self.root.mkdir(parents=True, exist_ok=True)
-                handle = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            except OSError:
-                # On a read-only file system nobody moves a file, so there is nothing to wait for.
-                yield
-                return
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                yield
-            finally:
-                os.close(handle)
+
+def _open(bucket: str, key: str, path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise NoSuchKey(f"The object s3://{bucket}/{key} was just deleted.") from None
+
+
+def _refreshed(sidecar: Sidecar | None, info: ObjectInfo, stream: BinaryIO) -> Sidecar:
+    """The sidecar of a file whose MD5 is not known yet; what an older one says holds on if the bytes are the same."""
+    md5 = file_md5(stream.fileno())
+    blank = Sidecar(info.key, info.size, info.mtime_ns, md5)
+    if sidecar is None:
+        return blank
+    same = sidecar.md5 == md5 or (sidecar.md5 is None and sidecar.mtime_ns == info.mtime_ns)
+    return msgspec.structs.replace(blank, metadata=sidecar.metadata) if same and sidecar.size == info.size else blank
 
 
 def _relative_key(key: str, prefix: str) -> str:

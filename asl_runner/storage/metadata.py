@@ -37,6 +37,10 @@ class Sidecar(msgspec.Struct, frozen=True, omit_defaults=True):
     md5: str | None = None
     metadata: ObjectMetadata = ObjectMetadata()
 
+    def is_of(self, status: os.stat_result) -> bool:
+        """Whether this file is the one described, by its size and modification time."""
+        return self.size == status.st_size and self.mtime_ns == status.st_mtime_ns
+
 
 class Sidecars:
     """The documents of one bucket, one small JSON file per object, named by a digest of its key.
@@ -48,19 +52,13 @@ class Sidecars:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def read(self, key: str, path: str, status: os.stat_result) -> Sidecar:
-        """The document that fits the file, or an empty one; unreadable documents count as absent."""
-        blank = Sidecar(key, status.st_size, status.st_mtime_ns)
+    def find(self, key: str) -> Sidecar | None:
+        """The document kept for the key, whatever file it describes; an unreadable one counts as absent."""
         try:
             found = msgspec.json.decode(self._path(key).read_bytes(), type=Sidecar)
         except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
-            return blank
-        if found.key != key or found.size != status.st_size:
-            return blank
-        if found.mtime_ns == status.st_mtime_ns:
-            return found
-        digest = file_md5(path)
-        return msgspec.structs.replace(found, mtime_ns=status.st_mtime_ns) if digest == found.md5 else blank
+            return None
+        return found if found.key == key else None
 
     def write(self, sidecar: Sidecar, staging: Path) -> None:
         """Store the document atomically. `staging` is a path that does not exist yet, on the same file system."""
@@ -81,10 +79,11 @@ class Sidecars:
         return self._directory / digest[:2] / f"{digest[2:34]}.json"
 
 
-def file_md5(path: str | Path) -> str:
-    """The MD5 of a file in hexadecimal, which is the ETag of an object that was put in one piece."""
+def file_md5(descriptor: int) -> str:
+    """The MD5 of an open file in hexadecimal, which is the ETag of an object that was put in one piece."""
     digest = hashlib.md5(usedforsecurity=False)
-    with open(path, "rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
+    position = 0
+    while block := os.pread(descriptor, _BLOCK, position):
+        digest.update(block)
+        position += len(block)
     return digest.hexdigest()

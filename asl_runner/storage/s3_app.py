@@ -23,8 +23,9 @@ from asl_runner.errors import WorkspaceError
 from asl_runner.storage.buckets import Buckets
 from asl_runner.storage.keys import InvalidKey
 from asl_runner.storage.names import InvalidBucketName, NoSuchBucket, NoSuchKey
-from asl_runner.storage.s3_backend import FileBackend, S3State
+from asl_runner.storage.s3_backend import S3State
 from asl_runner.storage.s3_objects import Content
+from asl_runner.storage.s3_parts import PartsBackend
 
 StartResponse = Callable[..., Any]
 _XML = "application/xml"
@@ -36,12 +37,12 @@ class FileS3Response(S3Response):  # type: ignore[misc]
     def __init__(self, state: S3State) -> None:
         super().__init__()
         self._state = state
-        self._backend: FileBackend | None = None
+        self._backend: PartsBackend | None = None
 
     @property
-    def backend(self) -> FileBackend:
+    def backend(self) -> PartsBackend:
         if self._backend is None:
-            self._backend = FileBackend(self._state, get_partition(self.region))
+            self._backend = PartsBackend(self._state, get_partition(self.region))
         return self._backend
 
     def get_current_account(self) -> str:

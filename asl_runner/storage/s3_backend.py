@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import uuid
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,11 +14,12 @@ from moto.s3 import notifications
 from moto.s3.exceptions import BucketAlreadyExists, InvalidContinuationToken, MissingBucket, S3ClientError
 from moto.s3.models import STORAGE_CLASS, InvalidStorageClass, S3Backend
 
-from asl_runner.storage.buckets import Buckets, CommonPrefix, ObjectInfo
+from asl_runner.storage.buckets import Buckets, CommonPrefix, ObjectHead, ObjectInfo
 from asl_runner.storage.metadata import ObjectMetadata
 from asl_runner.storage.names import NoSuchKey, check_bucket_name
-from asl_runner.storage.s3_objects import Content, FileBucket, FileKey, acl_from_text, acl_text, stage_content
-from asl_runner.storage.s3_uploads import Part, Upload, Uploads
+from asl_runner.storage.s3_objects import Content, FileBucket, FileKey, stage_content
+from asl_runner.storage.s3_uploads import Uploads
+from asl_runner.storage.tree import storage_error
 
 _Event = notifications.S3NotificationEvent
 
@@ -39,9 +39,8 @@ class FileBackend(S3Backend):  # type: ignore[misc]
     def __init__(self, state: S3State, partition: str) -> None:
         super().__init__(partition, state.account)
         self._state, self._buckets, self._uploads = state, state.buckets, state.uploads
-        self._seen: dict[tuple[str, str], tuple[FileKey, ObjectMetadata]] = {}
+        self._seen: dict[tuple[str, str], tuple[FileKey, ObjectHead, ObjectMetadata]] = {}
         self._staged: dict[tuple[str, str], tuple[FileKey, str]] = {}
-        self._completed: list[Upload] = []
         self.quotes_prefixes = False
 
     def commit(self) -> None:
@@ -49,12 +48,10 @@ class FileBackend(S3Backend):  # type: ignore[misc]
         for (bucket, name), (key, md5) in self._staged.items():
             self._buckets.commit(bucket, name, key.path, key.describe(), md5=md5)
         self._staged.clear()
-        for upload in self._completed:
-            self._uploads.end(upload)
-        for (bucket, name), (key, before) in self._seen.items():
+        for key, head, before in self._seen.values():
             after = key.describe()
             if after != before:
-                self._buckets.set_metadata(self._buckets.info(bucket, name), after)
+                self._buckets.set_metadata(head, after)
         self._seen.clear()
 
     def discard(self) -> None:
@@ -143,7 +140,11 @@ class FileBackend(S3Backend):  # type: ignore[misc]
             raise InvalidStorageClass(storage=storage)
         bucket = self.get_bucket(bucket_name)
         staged = self._buckets.staging_path()
-        md5 = stage_content(value, staged)
+        try:
+            md5 = stage_content(value, staged)
+        except OSError as error:
+            staged.unlink(missing_ok=True)
+            raise storage_error(error, f"Cannot write the object {key_name!r}") from error
         key = self._stage(bucket_name, key_name, staged, etag or md5, md5)
         rule = (bucket.encryption or {}).get("Rule", {})
         usual = rule.get("ApplyServerSideEncryptionByDefault", {})
@@ -175,10 +176,11 @@ class FileBackend(S3Backend):  # type: ignore[misc]
             return self._staged[place][0]
         if place not in self._seen:
             try:
-                key = self._load(self._buckets.info(bucket_name, key_name))
+                head, stream = self._buckets.read(bucket_name, key_name)
             except NoSuchKey:
                 return None
-            self._seen[place] = key, key.describe()
+            key = self._key(head, Content.of(stream))
+            self._seen[place] = key, head, key.describe()
         return self._seen[place][0]
 
     def delete_object(
@@ -211,16 +213,35 @@ class FileBackend(S3Backend):  # type: ignore[misc]
             key.tags = {}
 
     def _load(self, info: ObjectInfo) -> FileKey:
-        head = self._buckets.describe(info)
-        key = FileKey(self, info.bucket, info.key, info.path, etag=head.etag, metadata=head.metadata)
+        return self._key(self._buckets.describe(info), None)
+
+    def _key(self, head: ObjectHead, content: Content | None) -> FileKey:
+        info = head.info
+        key = FileKey(
+            self, info.bucket, info.key, info.path, etag=head.etag, metadata=head.metadata, size=head.size,
+            modified=head.modified, content=content,
+        )  # fmt: skip
         key._metadata["content-type"] = head.content_type
         return key
 
     def _stage(self, bucket: str, name: str, path: Path, etag: str, md5: str) -> FileKey:
-        key = FileKey(self, bucket, name, path, etag=etag, metadata=ObjectMetadata())
+        key = self._file_key(bucket, name, path, etag)
         self._seen.pop((bucket, name), None)
         self._staged[bucket, name] = key, md5
         return key
+
+    def _file_key(self, bucket: str, name: str | int, path: Path, etag: str) -> FileKey:
+        status = path.stat()
+        return FileKey(
+            self,
+            bucket,
+            name,
+            path,
+            etag=etag,
+            metadata=ObjectMetadata(),
+            size=status.st_size,
+            modified=status.st_mtime,
+        )
 
     # listings
 
@@ -267,96 +288,6 @@ class FileBackend(S3Backend):  # type: ignore[misc]
                 continue
         return page, bool(page) and next(items, None) is not None
 
-    # uploads in parts
-
-    def create_multipart_upload(
-        self,
-        bucket_name: str,
-        key_name: str,
-        metadata: Any,
-        storage_type: str,
-        tags: dict[str, str],
-        acl: Any,
-        sse_encryption: str,
-        kms_key_id: str,
-    ) -> Upload:
-        self.get_bucket(bucket_name)
-        headers = {name.lower(): str(value) for name, value in metadata.items()}
-        allowed = acl_text(acl) if acl else None
-        upload = Upload(
-            uuid.uuid4().hex, bucket_name, key_name, headers, storage_type, tags, allowed, sse_encryption, kms_key_id
-        )
-        self._uploads.begin(upload)
-        return upload
-
-    def abort_multipart_upload(self, bucket_name: str, multipart_id: str) -> None:
-        self._uploads.end(self._upload(bucket_name, multipart_id))
-
-    def list_multipart_uploads(self, bucket_name: str) -> dict[str, Upload]:
-        self.get_bucket(bucket_name)
-        return {upload.id: upload for upload in self._uploads.of_bucket(bucket_name)}
-
-    def list_parts(
-        self, bucket_name: str, multipart_id: str, part_number_marker: int = 0, max_parts: int = 1000
-    ) -> list[FileKey]:
-        upload = self._upload(bucket_name, multipart_id)
-        parts = [part for part in self._uploads.parts(upload) if part.number > part_number_marker]
-        return [self._part_key(bucket_name, part) for part in parts[:max_parts]]
-
-    def is_truncated(self, bucket_name: str, multipart_id: str, next_part_number_marker: int) -> bool:
-        upload = self._upload(bucket_name, multipart_id)
-        return any(part.number > next_part_number_marker for part in self._uploads.parts(upload))
-
-    def upload_part(self, bucket_name: str, multipart_id: str, part_id: int, value: bytes | Content) -> FileKey:
-        upload = self._upload(bucket_name, multipart_id)
-        return self._part_key(bucket_name, self._uploads.put_part(upload, part_id, value))
-
-    def upload_part_copy(
-        self,
-        dest_bucket_name: str,
-        multipart_id: str,
-        part_id: int,
-        src_bucket_name: str,
-        src_key_name: str,
-        src_version_id: str | None,
-        start_byte: int | None,
-        end_byte: int | None,
-    ) -> FileKey:
-        source = self.get_object(src_bucket_name, src_key_name, src_version_id)
-        if source is None:
-            raise NoSuchKey(f"There is no object s3://{src_bucket_name}/{src_key_name}.")
-        source.is_lazy = True
-        whole = source.value
-        value = whole if start_byte is None or end_byte is None else whole[start_byte : end_byte + 1]
-        return self.upload_part(dest_bucket_name, multipart_id, part_id, value)
-
-    def complete_multipart_upload(
-        self, bucket_name: str, multipart_id: str, body: Iterator[tuple[int, str]]
-    ) -> FileKey:
-        bucket = self.get_bucket(bucket_name)
-        upload = self._upload(bucket_name, multipart_id)
-        made = self._uploads.assemble(upload, body)
-        key = self._stage(bucket_name, upload.key_name, made.path, made.etag, made.md5)
-        key.set_metadata(dict(upload.metadata))
-        key._storage_class = upload.storage or "STANDARD"
-        key.encryption, key.kms_key_id = upload.encryption, upload.kms_key_id
-        key.acl = acl_from_text(upload.acl) if upload.acl else bucket.acl
-        if made.checksum:
-            key.checksum_algorithm = upload.metadata.get("x-amz-checksum-algorithm")
-            key.checksum_type, key.checksum_value, key.checksum_parts = made.checksum
-        self.put_object_tagging(key, upload.tags)
-        self._completed.append(upload)
-        event = _Event.OBJECT_CREATED_COMPLETE_MULTIPART_UPLOAD_EVENT
-        notifications.send_event(self.account_id, event, bucket, key)
-        return key
-
-    def _upload(self, bucket_name: str, upload_id: str) -> Upload:
-        self.get_bucket(bucket_name)
-        return self._uploads.find(bucket_name, upload_id)
-
-    def _part_key(self, bucket: str, part: Part) -> FileKey:
-        return FileKey(self, bucket, part.number, part.path, etag=part.md5, metadata=ObjectMetadata())
-
 
 class _KeyFiles:
     """The little of moto's key store that its own code still asks a bucket for."""
@@ -386,6 +317,6 @@ def _to_token(last: str) -> str:
 
 def _from_token(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, UnicodeEncodeError):
         raise InvalidContinuationToken from None

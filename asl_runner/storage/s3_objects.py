@@ -41,31 +41,43 @@ _ATTRIBUTES = (
 _USUAL: dict[str, object] = {"_storage_class": "STANDARD"}
 
 
+class _Handle:
+    """A file held open, to be read to its end even when another takes its place; closed with its last user."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.descriptor = stream.fileno()
+
+    def __del__(self) -> None:
+        self._stream.close()
+
+
 class Content:
     """Bytes of an open file, from `start` up to `stop`, read only when they are sent."""
 
-    def __init__(self, stream: BinaryIO, start: int, stop: int) -> None:
-        self._stream, self._start, self._stop = stream, start, stop
+    def __init__(self, handle: _Handle, start: int, stop: int) -> None:
+        self._handle, self._start, self._stop = handle, start, stop
+
+    @classmethod
+    def of(cls, stream: BinaryIO) -> Content:
+        """All bytes of an open file, which is closed when they are not needed any more."""
+        return cls(_Handle(stream), 0, os.fstat(stream.fileno()).st_size)
 
     def __len__(self) -> int:
         return self._stop - self._start
 
     def __getitem__(self, piece: slice) -> Content:
         start, stop, _ = piece.indices(len(self))
-        return Content(self._stream, self._start + start, self._start + max(start, stop))
+        return Content(self._handle, self._start + start, self._start + max(start, stop))
 
     def __iter__(self) -> Iterator[bytes]:
         position = self._start
         while position < self._stop:
-            block = os.pread(self._stream.fileno(), min(BLOCK, self._stop - position), position)
+            block = os.pread(self._handle.descriptor, min(BLOCK, self._stop - position), position)
             if not block:
                 return
             position += len(block)
             yield block
-
-    def close(self) -> None:
-        """Close the file; the server calls this when the answer is sent."""
-        self._stream.close()
 
 
 class FileKey(FakeKey):  # type: ignore[misc]
@@ -76,16 +88,26 @@ class FileKey(FakeKey):  # type: ignore[misc]
         return object.__new__(cls)
 
     def __init__(
-        self, backend: FileBackend, bucket: str, name: str | int, path: Path, *, etag: str, metadata: ObjectMetadata
+        self,
+        backend: FileBackend,
+        bucket: str,
+        name: str | int,
+        path: Path,
+        *,
+        etag: str,
+        metadata: ObjectMetadata,
+        size: int,
+        modified: float,
+        content: Content | None = None,
     ) -> None:
         # FakeKey.__init__ is left out on purpose: it opens a temporary file and builds an access control list that
         # moto never lets go, for every object of every listing.
         ManagedState.__init__(self, "s3::keyrestore", transitions=[(None, "IN_PROGRESS"), ("IN_PROGRESS", "RESTORED")])
-        status = path.stat()
         self.name, self.bucket_name, self.path = name, bucket, path
         self.account_id, self.region_name, self.partition = backend.account_id, backend.partition, backend.partition
-        self.contentsize = status.st_size
-        self.last_modified = datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC).replace(tzinfo=None)
+        self.contentsize = size
+        self.content = content
+        self.last_modified = datetime.datetime.fromtimestamp(modified, datetime.UTC).replace(tzinfo=None)
         self._etag = etag
         self._version_id, self._is_versioned = "null", False
         self._expiry: datetime.datetime | None = None
@@ -135,9 +157,8 @@ class FileKey(FakeKey):  # type: ignore[misc]
         """The bytes; as Content, which reads them when sent, where the response can take it."""
         if not self.contentsize:
             return b""
-        if not self.is_lazy:
-            return self.path.read_bytes()
-        return Content(self.path.open("rb"), 0, self.contentsize)
+        content = self.content or Content.of(self.path.open("rb"))
+        return content if self.is_lazy else b"".join(content)
 
     @value.setter
     def value(self, _value: bytes) -> None:

@@ -138,7 +138,7 @@ def storage_error(error: OSError, doing: str) -> WorkspaceError:
         errno.EACCES: "the directory may not be written; check its owner and permissions",
         errno.ENAMETOOLONG: "the path would be longer than the file system allows",
     }.get(error.errno or 0, error.strerror or str(error))
-    return WorkspaceError(f"{doing}: {reason} ({error.filename}).")
+    return WorkspaceError(f"{doing}: {reason}{f' ({error.filename})' if error.filename else ''}.")
 
 
 def _entries(directory: str, base: str) -> list[tuple[str, str, bool]]:
