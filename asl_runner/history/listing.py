@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from asl_runner.history.events import DETAILS_KEYS, TERMINAL, Event
+from asl_runner.history.events import DETAILS_KEYS, TERMINAL, Event, Payload
 from asl_runner.history.scopes import scope_index
 
 Tone = Literal["plain", "good", "bad", "cut"]
@@ -100,8 +100,8 @@ def _data(event: Event, details: dict[str, Any]) -> str:
     )
 
 
-def _text(payload: bytes) -> str:
-    return payload[:_LONGEST].decode(errors="ignore")
+def _text(payload: Payload) -> str:
+    return bytes(payload)[:_LONGEST].decode(errors="ignore")
 
 
 def _assigned(variables: dict[str, str]) -> str:

@@ -99,8 +99,9 @@ class _Payloads:
 
     def place(self, text: bytes) -> bytes:
         """The place of a text, as an extension holds it."""
-        place = self.places.setdefault(text, len(self.places))
-        if place == len(self.places) - 1:
+        known = len(self.places)
+        place = self.places.setdefault(text, known)
+        if place == known:
             self.size += len(text)
         return place.to_bytes(_PLACE_BYTES, "little")
 

@@ -67,6 +67,8 @@ STOP_ASKED = "SELECT stop_asked, stop_error, stop_cause FROM executions WHERE ar
 
 KEY = "SELECT id FROM executions WHERE arn = :arn"
 
+RUNNING_KEY = "SELECT id FROM executions WHERE arn = :arn AND status = 'RUNNING'"
+
 EVENT_COUNT = "SELECT last FROM segments WHERE execution = :execution ORDER BY first DESC LIMIT 1"
 
 ADD_SEGMENT = "INSERT INTO segments (execution, first, last, events) VALUES (:execution, :first, :last, :events)"

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import structs
 
 from asl_runner.errors import NotFound, WorkspaceError
-from asl_runner.history import lookup, ownership, segments, statements
+from asl_runner.history import lookup, orphans, ownership, segments, statements
 from asl_runner.history.database import Durability, explained, open_reader, open_writable
 from asl_runner.history.events import Event
 from asl_runner.history.records import ExecutionExists, ExecutionRecord, Status, StopRequest
@@ -238,6 +238,15 @@ class Store:
         with self._reader() as connection:
             row = connection.execute(statements.STOP_ASKED, {"arn": arn}).fetchone()
         return None if row is None else StopRequest(*row)
+
+    def abort_orphan(self, record: ExecutionRecord, error: str | None = None, cause: str | None = None) -> bool:
+        """Ends an orphaned execution as a stop would have: `ExecutionAborted`, status ABORTED. False if it is none."""
+        if not self.is_orphaned(record):
+            return False
+        stop = time.time()
+        return (
+            self._writing().call(lambda connection: orphans.abort(connection, record.arn, stop, error, cause)).result()
+        )
 
     def is_orphaned(self, record: ExecutionRecord) -> bool:
         """RUNNING by the record, but the process that ran it is gone."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from asl_runner.history.events import Payload
+
 VisitStatus = Literal["RUNNING", "SUCCEEDED", "CAUGHT", "FAILED", "ABORTED"]
 """CAUGHT: a Catch led on from its failure. ABORTED: cut off by a failure elsewhere, a timeout or a stop."""
 
@@ -38,19 +40,19 @@ class Visit(Struct):
     entered: int
     """Id of the event that entered it."""
     start: float
-    input: bytes | None
+    input: Payload | None
     """JSON text; None in a live tracker."""
     status: VisitStatus = "RUNNING"
     exited: int | None = None
     """Id of the event that left it, if one did."""
     end: float | None = None
-    output: bytes | None = None
+    output: Payload | None = None
     error: str | None = None
     """The failure of the latest attempt, "" if it has no name; None while there is none."""
     cause: str | None = None
     resource: str | None = None
     """What a Task calls: `sagemaker:createModel`, or the ARN of a function or activity."""
-    submitted: bytes | None = None
+    submitted: Payload | None = None
     """The answer of the API call of a `.sync` or callback task, as JSON text; None in a live tracker."""
     attempts: list[Attempt] = []
     counts: Counts | None = None

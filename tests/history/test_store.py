@@ -7,35 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from histories import MACHINE, entered, execution
 
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.history.events import Event
 from asl_runner.history.journal import MemoryJournal
-from asl_runner.history.records import ExecutionExists, ExecutionRecord
+from asl_runner.history.records import ExecutionExists
 from asl_runner.history.store import Store
-
-MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:orders"
-
-
-def execution(name: str, *, start: float = 1000.0, machine: str = MACHINE) -> ExecutionRecord:
-    return ExecutionRecord(
-        arn=f"{machine.replace(':stateMachine:', ':execution:')}:{name}",
-        name=name,
-        machine_arn=machine,
-        machine_name=machine.rpartition(":")[2],
-        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
-        input=b'{"n":1}',
-        start=start,
-        role_arn="arn:aws:iam::000000000000:role/local",
-        seed="s",
-    )
-
-
-def events(count: int, *, first: int = 1, payload: bytes = b"{}") -> list[Event]:
-    return [
-        Event(n, n - 1, 1000.0 + n, "PassStateEntered", {"name": f"S{n}", "input": payload})
-        for n in range(first, first + count)
-    ]
 
 
 @pytest.fixture
@@ -61,7 +39,7 @@ def test_an_execution_comes_back_as_created_and_finished(store: Store) -> None:
 
 def test_a_name_is_taken_once_within_a_machine(store: Store) -> None:
     store.create_execution(execution("one"))
-    with pytest.raises(ExecutionExists, match="Execution Already Exists: '.*:orders:one'"):
+    with pytest.raises(ExecutionExists, match=r"Execution Already Exists: '.*:orders:one'"):
         store.create_execution(execution("one"))
     store.create_execution(execution("one", machine=MACHINE.replace("orders", "returns")))
 
@@ -99,7 +77,7 @@ async def test_events_by_range_and_backwards(store: Store) -> None:
     arn = store.create_execution(execution("one")).arn
     assert store.event_count(arn) == 0
     assert list(store.events(arn)) == []
-    kept = events(10_000)
+    kept = entered(10_000)
     journal = store.journal(arn)
     for start in range(0, 10_000, 256):
         journal.append(kept[start : start + 256])
@@ -120,21 +98,21 @@ async def test_many_executions_share_the_writer(store: Store) -> None:
         record = await asyncio.wrap_future(store.submit_create(execution(name)))
         journal = store.journal(record.arn)
         for first in (1, 3, 5):
-            journal.append(events(2, first=first))
+            journal.append(entered(2, first=first))
             await journal.commit()
         await asyncio.wrap_future(store.submit_finish(record.arn, "SUCCEEDED", 2000.0, b"1"))
 
     await asyncio.gather(*(one(f"e{n}") for n in range(100)))
     assert {record.status for record in store.executions()} == {"SUCCEEDED"}
-    assert all(list(store.events(record.arn)) == events(6) for record in store.executions())
+    assert all(list(store.events(record.arn)) == entered(6) for record in store.executions())
 
 
 async def test_the_memory_journal_keeps_everything() -> None:
     journal = MemoryJournal()
-    journal.append(events(2))
-    journal.append(events(1, first=3))
+    journal.append(entered(2))
+    journal.append(entered(1, first=3))
     await journal.commit()
-    assert journal.events == events(3)
+    assert journal.events == entered(3)
 
 
 def test_find_by_arn_name_prefix_and_latest(store: Store) -> None:
@@ -179,3 +157,69 @@ def test_a_stop_request_reaches_the_runner(store: Store) -> None:
     assert (request.error, request.cause) == ("Mine", "enough")
     store.finish_execution(arn, "ABORTED", 1001.0)
     assert not store.request_stop(arn)
+
+
+async def test_an_orphan_is_told_and_ended(tmp_path: Path) -> None:
+    path = tmp_path / "workspace.db"
+    with Store.open(path) as runner:
+        record = runner.create_execution(execution("one"))
+        journal = runner.journal(record.arn)
+        journal.append([Event(1, 0, 1.0, "ExecutionStarted", {}), Event(2, 0, 1.0, "WaitStateEntered", {"name": "W"})])
+        await journal.commit()
+        with Store.open(path) as other:
+            assert not other.is_orphaned(record)
+            assert not other.abort_orphan(record)
+    with Store.open(path) as other:
+        assert other.is_orphaned(record)
+        assert other.abort_orphan(record, "Operator", None)
+        assert not other.abort_orphan(record)
+        ended = other.execution(record.arn)
+        assert (ended.status, ended.error, ended.cause, ended.event_count) == ("ABORTED", "Operator", None, 3)
+        assert not other.is_orphaned(ended)
+        last = list(other.events(record.arn))[-1]
+        assert (last.id, last.previous, last.type, last.details) == (3, 0, "ExecutionAborted", {"error": "Operator"})
+
+
+async def test_more_than_may_wait_is_taken_all_the_same(store: Store) -> None:
+    arn = store.create_execution(execution("one")).arn
+    journal = store.journal(arn)
+    kept = entered(100_000)
+    for start in range(0, len(kept), 20_000):
+        await asyncio.to_thread(journal.append, kept[start : start + 20_000])
+    await journal.commit()
+    assert store.event_count(arn) == 100_000
+
+
+async def test_closing_writes_what_was_appended(tmp_path: Path) -> None:
+    path = tmp_path / "workspace.db"
+    with Store.open(path) as store:
+        arn = store.create_execution(execution("one")).arn
+        store.journal(arn).append(entered(3))
+    with Store.open(path, read_only=True) as store:
+        assert list(store.events(arn)) == entered(3)
+
+
+async def test_a_journal_that_is_not_data_fails_alone(store: Store) -> None:
+    good, bad = (store.create_execution(execution(name)).arn for name in ("good", "bad"))
+    journals = store.journal(good), store.journal(bad)
+    journals[0].append(entered(1))
+    journals[1].append([Event(1, 0, 1.0, "PassStateEntered", {"input": object()})])
+    await journals[0].commit()
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            await journals[1].commit()
+    assert (store.event_count(good), store.event_count(bad)) == (1, 0)
+
+
+async def test_a_cancelled_wait_disturbs_nobody(store: Store) -> None:
+    arn = store.create_execution(execution("one")).arn
+    journal = store.journal(arn)
+    journal.append(entered(1))
+    wait = asyncio.create_task(journal.commit())
+    await asyncio.sleep(0)
+    wait.cancel()
+    create = store.submit_create(execution("two"))
+    create.cancel()
+    journal.append(entered(1, first=2))
+    await journal.commit()
+    assert store.event_count(arn) == 2
