@@ -1,4 +1,4 @@
-"""What a person wants to see of a running job: a cheap snapshot, taken without reading a file while the job runs here."""
+"""What a person wants to see of a running job: a cheap snapshot, for which no file is read."""
 
 from __future__ import annotations
 

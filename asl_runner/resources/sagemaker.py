@@ -1,0 +1,297 @@
+"""SageMaker tasks: the optimized integration (`sagemaker:createTrainingJob.sync`) and `aws-sdk:sagemaker:*`.
+
+One path for the local client and for boto3's: both have the same methods, shapes and errors, and both are called in
+threads, since they block. Source: reference sections 1.1 to 1.7 of SageMaker, section 14 of the language.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import formatdate
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from asl_runner.expressions.environment import Json
+from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
+from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.sagemaker import shapes, validation
+
+OPTIMIZED = frozenset(
+    {
+        "createEndpoint",
+        "createEndpointConfig",
+        "createHyperParameterTuningJob",
+        "createLabelingJob",
+        "createModel",
+        "createProcessingJob",
+        "createTrainingJob",
+        "createTransformJob",
+        "updateEndpoint",
+    }
+)
+"""The actions of the optimized integration; those that create a job can be awaited with `.sync`."""
+
+EXECUTION_TAG = "AWS_STEP_FUNCTIONS_EXECUTION_ARN"
+MANAGED_TAG = "MANAGED_BY_AWS"
+
+_ENDED = frozenset({"Completed", "Failed", "Stopped"})
+_BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+_OWN_CLASSES = frozenset({"ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ConflictException"})
+"""Error codes with an exception class of their own; all others are the service's general one."""
+
+
+class SageMakerTasks:
+    """Answers tasks of the services `sagemaker` and `aws-sdk:sagemaker`.
+
+    `client` is a `LocalSageMaker` or a boto3 client. A job awaited with `.sync` is looked at every `poll_interval`
+    seconds, growing to six times that while it takes long. A cancelled `.sync` task stops its job.
+    """
+
+    def __init__(self, client: Any, *, poll_interval: float = 0.05) -> None:
+        self._client = client
+        self._interval = poll_interval
+
+    async def __call__(self, call: TaskCall) -> Json:
+        """The task's result. Raises `TaskFailed`."""
+        if call.resource.kind == "aws-sdk":
+            return await self._sdk(call)
+        action, pattern = call.resource.action, call.resource.pattern
+        awaited = pattern == "sync" and action.startswith("create") and action.endswith("Job")
+        if action not in OPTIMIZED or (pattern and not awaited):
+            raise TaskFailed(RUNTIME, f"The resource {call.resource.arn} is not supported by Step Functions.")
+        return await (self._job(call) if awaited else self._once(call))
+
+    async def _once(self, call: TaskCall) -> Json:
+        """Request and response: the API's answer with the SDK's metadata."""
+        operation = _operation(call.resource.action)
+        method = self._method(call, operation)
+        request = await asyncio.to_thread(_checked, call.input, operation, _optimized_error)
+        return _submitted(await _ask(method, request, _optimized_error))
+
+    async def _job(self, call: TaskCall) -> Json:
+        """Creates a job and waits for its end: its Describe document, or a failure with that document as cause."""
+        operation = _operation(call.resource.action)
+        job = _JobCalls(operation.removeprefix("Create"))
+        method = self._method(call, operation)
+        given = _with_tags(call.input, call.execution.arn)
+        request = await asyncio.to_thread(_checked, given, operation, _optimized_error)
+        name = {job.name: request[job.name]}
+        creation = asyncio.ensure_future(_ask(method, request, _optimized_error))
+        try:
+            # A cancellation must not lose sight of a job that is just being created.
+            call.submitted(_submitted(await asyncio.shield(creation)))
+            document = await self._ended(job, name)
+        except asyncio.CancelledError:
+            await self._stop(job, name, creation)
+            raise
+        result = {**_json(document, _epoch_milliseconds), "Tags": {tag["Key"]: tag["Value"] for tag in given["Tags"]}}
+        if document[job.status] != "Completed":
+            raise TaskFailed(TASK_FAILED, msgspec.json.encode(result).decode())
+        return result
+
+    async def _ended(self, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any]:
+        """The Describe document of the job once it has ended. Throttling of a look means looking again."""
+        describe = getattr(self._client, job.describe)
+        began = time.monotonic()
+        while True:
+            try:
+                document = await _ask(describe, name, _optimized_error)
+                if document[job.status] in _ENDED:
+                    document.pop("ResponseMetadata", None)
+                    return document
+            except _Throttled:
+                pass
+            elapsed = time.monotonic() - began
+            await asyncio.sleep(min(max(self._interval, elapsed / 20), self._interval * 6))
+
+    async def _stop(self, job: _JobCalls, name: Mapping[str, str], creation: asyncio.Future[dict[str, Any]]) -> None:
+        """Best effort, as Step Functions does: a job that is not there, or has ended, is no error."""
+        with contextlib.suppress(TaskFailed):
+            await creation
+            await _ask(getattr(self._client, job.stop), name, _optimized_error)
+
+    async def _sdk(self, call: TaskCall) -> Json:
+        """Any operation of the API: its answer, timestamps in ISO 8601."""
+        operation = _operation(call.resource.action)
+        method = self._method(call, operation)
+        request = await asyncio.to_thread(_checked_sdk, call.input, operation)
+        document = await _ask(method, request, _sdk_error)
+        document.pop("ResponseMetadata", None)
+        return _json(document, _iso_8601)
+
+    def _method(self, call: TaskCall, operation: str) -> Callable[..., dict[str, Any]]:
+        from botocore import xform_name
+
+        method: Callable[..., dict[str, Any]] | None = None
+        if operation in shapes.service_model().operation_names and not (
+            call.resource.kind == "aws-sdk" and call.resource.pattern
+        ):
+            method = getattr(self._client, xform_name(operation), None)
+        if method is None:
+            raise TaskFailed(RUNTIME, f"The resource {call.resource.arn} is not available on this target.")
+        return method
+
+
+class _JobCalls:
+    """How the operations and members of one kind of job are called; the API spells all kinds alike."""
+
+    def __init__(self, api: str) -> None:
+        from botocore import xform_name
+
+        self.name = f"{api}Name"
+        self.status = f"{api}Status"
+        self.describe: str = xform_name(f"Describe{api}")
+        self.stop: str = xform_name(f"Stop{api}")
+
+
+class _Throttled(TaskFailed):
+    """The API asked to come back later."""
+
+
+_ErrorNames = Callable[[str, str, int, str], TaskFailed]
+
+
+async def _ask(
+    method: Callable[..., dict[str, Any]], request: Mapping[str, Any], failed: _ErrorNames
+) -> dict[str, Any]:
+    """Calls the API in a thread. Raises `TaskFailed` for what it refuses and for a connection that fails."""
+    try:
+        return await asyncio.to_thread(lambda: method(**request))
+    except Exception as error:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict) and "Error" in response:
+            code, metadata = response["Error"]["Code"], response.get("ResponseMetadata", {})
+            refused = failed(
+                code,
+                response["Error"].get("Message", ""),
+                metadata.get("HTTPStatusCode", 400),
+                metadata.get("RequestId") or str(uuid4()),
+            )
+            raise (_Throttled(refused.error, refused.cause) if code in _BUSY else refused) from error
+        if type(error).__module__.startswith(("botocore", "urllib3")):
+            raise TaskFailed("SageMaker.SdkClientException", str(error)) from error
+        raise
+
+
+def _optimized_error(code: str, message: str, status: int, request_id: str) -> TaskFailed:
+    name = _exception(code) if code in _OWN_CLASSES else "AmazonSageMakerException"
+    detail = (
+        f"Service: AmazonSageMaker; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
+    )
+    return TaskFailed(f"SageMaker.{name}", f"{message} ({detail})")
+
+
+def _sdk_error(code: str, message: str, status: int, request_id: str) -> TaskFailed:
+    name = _exception(code) if code in _OWN_CLASSES else "SageMakerException"
+    cause = f"{message} (Service: SageMaker, Status Code: {status}, Request ID: {request_id})"
+    return TaskFailed(f"SageMaker.{name}", cause)
+
+
+def _exception(code: str) -> str:
+    return code if code.endswith("Exception") else f"{code}Exception"
+
+
+def _operation(action: str) -> str:
+    return action[:1].upper() + action[1:]
+
+
+def _with_tags(given: Json, execution_arn: str) -> dict[str, Any]:
+    """The request with the tags Step Functions adds to a job it waits for."""
+    request: dict[str, Any] = given if isinstance(given, dict) else {}
+    own = [{"Key": EXECUTION_TAG, "Value": execution_arn}, {"Key": MANAGED_TAG, "Value": "STARTED_BY_STEP_FUNCTIONS"}]
+    tags = request.get("Tags")
+    return {**request, "Tags": [*(tags if isinstance(tags, list) else []), *own]}
+
+
+def _checked(given: Json, operation: str, failed: _ErrorNames) -> dict[str, Any]:
+    """The request, once it keeps the operation's shape.
+
+    Raises `TaskFailed`: what Step Functions itself refuses is `States.Runtime`, what the service would is its
+    `ValidationException`.
+    """
+    request: dict[str, Any] = given if isinstance(given, dict) else {}
+    request = shapes.to_wire(request)
+    violations = validation.check(request, shapes.input_shape(operation), open_enums=shapes.open_enums())
+    refused = [_refusal(violation) for violation in violations if violation.problem != "constraint"]
+    if refused:
+        shown = msgspec.json.encode(request).decode()
+        text = f"The Parameters '{shown}' could not be used to start the Task: [{', '.join(refused)}]"
+        raise TaskFailed(RUNTIME, text)
+    if violations:
+        raise failed("ValidationException", validation.message(violations), 400, str(uuid4()))
+    return request
+
+
+def _refusal(violation: validation.Violation) -> str:
+    if violation.problem == "unknown":
+        return f'The field "{violation.path}" is not supported by Step Functions'
+    field = ".".join(part[:1].upper() + part[1:] for part in violation.path.split("."))
+    return f"The value of the field '{field}' has an invalid format"
+
+
+def _checked_sdk(given: Json, operation: str) -> dict[str, Any]:
+    request = given if isinstance(given, dict) else {}
+    return _checked(_recased(request, shapes.input_shape(operation)), operation, _sdk_error)
+
+
+def _recased(value: Any, shape: Any) -> Any:
+    """Members named as the Java SDK does (`KmsKeyId` where the API has `KMSKeyId`), as the API names them."""
+    if shape.type_name == "structure" and isinstance(value, dict):
+        names = {name.lower(): name for name in shape.members}
+        found = {}
+        for key, item in value.items():
+            name = names.get(key.lower(), key) if key[:1].isupper() else key
+            found[name] = _recased(item, shape.members[name]) if name in shape.members else item
+        return found
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_recased(item, shape.member) for item in value]
+    if shape.type_name == "map" and isinstance(value, dict):
+        return {key: _recased(item, shape.value) for key, item in value.items()}
+    return value
+
+
+def _submitted(response: Mapping[str, Any]) -> dict[str, Json]:
+    """An answer of the API as Step Functions shows it (recorded for other services)."""
+    answer = {key: value for key, value in response.items() if key != "ResponseMetadata"}
+    metadata = response.get("ResponseMetadata", {})
+    request_id = metadata.get("RequestId") or str(uuid4())
+    found = {str(name).lower(): str(value) for name, value in metadata.get("HTTPHeaders", {}).items()}
+    shown = _json(answer, _epoch_milliseconds)
+    headers = {
+        "x-amzn-RequestId": request_id,
+        "Content-Length": found.get("content-length", str(len(msgspec.json.encode(shown)))),
+        "Date": found.get("date", formatdate(usegmt=True)),
+        "Content-Type": found.get("content-type", "application/x-amz-json-1.1"),
+    }
+    return {
+        **shown,
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {name: [value] for name, value in headers.items()},
+            "HttpHeaders": headers,
+            "HttpStatusCode": metadata.get("HTTPStatusCode", 200),
+        },
+        "SdkResponseMetadata": {"RequestId": request_id},
+    }
+
+
+def _json(value: Any, timestamp: Callable[[datetime], Json]) -> Any:
+    """A response of boto3's kind as JSON."""
+    if isinstance(value, Mapping):
+        return {key: _json(item, timestamp) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(item, timestamp) for item in value]
+    return timestamp(value) if isinstance(value, datetime) else value
+
+
+def _epoch_milliseconds(time_: datetime) -> int:
+    return round(time_.timestamp() * 1000)
+
+
+def _iso_8601(time_: datetime) -> str:
+    return time_.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
