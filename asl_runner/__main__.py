@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -23,9 +24,30 @@ def main() -> None:
 
         sys.stdout.write(f"asl-runner {__version__}\n")
     else:
-        from asl_runner.cli.entry import run_command_line
+        _exit(_run(arguments))
 
-        sys.exit(run_command_line(arguments))
+
+def _run(arguments: list[str]) -> int:
+    import gc
+
+    # Hardly anything here is garbage in cycles: modules while they load, then events on their way to the disk.
+    gc.set_threshold(20_000, 20, 50)
+    from asl_runner.cli.entry import run_command_line
+
+    return run_command_line(arguments)
+
+
+def _exit(code: int) -> None:
+    """Ends the process. All is closed and written; taking every module apart would cost as much as a small run."""
+    import atexit
+
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # Whoever read it has gone.
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ from rich.live import Live
 from rich.text import Text
 
 from asl_runner.cli.format import duration, reason, shorten
-from asl_runner.cli.trials import Trial, TuningJobs, short_value
+from asl_runner.cli.jobs import JobNames, Jobs, short_name, short_value
 from asl_runner.history.events import Event
 from asl_runner.history.views import VisitTracker
 from asl_runner.history.visits import ScopeView, Visit
+from asl_runner.sagemaker.progress import JobProgress, TrialProgress
 
 FRAMES = 8
 """Drawings a second."""
@@ -31,6 +32,9 @@ CHILDREN = 6
 
 FINAL_LINES = 200
 """Lines that stay after the end at most; the history has everything."""
+
+REMARK = 100
+"""Characters of a failure in the line of its state."""
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_SPINNER = "|/-\\"
@@ -44,31 +48,37 @@ _COLOURS = {
     "ABORTED": "yellow",
     "RUNNING": "cyan",
 }
+_JOB_STATUS = {"Completed": "SUCCEEDED", "Failed": "FAILED", "Stopped": "ABORTED"}
 
 
 class _Line:
     """One line of the tree: label, time and remark, aligned over all lines."""
 
-    __slots__ = ("depth", "label", "remark", "status", "took")
+    __slots__ = ("depth", "label", "mark", "remark", "status", "took")
 
     def __init__(self, status: str, depth: int, label: str, took: str = "", remark: Text | None = None) -> None:
+        self.mark = ""
+        """Stands before the glyph: which branch or iteration it is."""
         self.status = status
         self.depth = depth
         self.label = label
         self.took = took
         self.remark = remark or Text()
 
+    @property
+    def width(self) -> int:
+        """Columns up to the end of the label."""
+        return 2 * self.depth + len(self.mark) + 2 + cell_len(self.label)
+
 
 class LiveProgress:
     """Draws what a tracker knows, and the trials of tuning jobs beneath the state that runs them."""
 
-    def __init__(self, stream: IO[str], jobs: TuningJobs | None = None, *, virtual: bool = False) -> None:
+    def __init__(self, stream: IO[str], jobs: Jobs | None = None, *, virtual: bool = False) -> None:
         self._console = Console(file=stream, highlight=False, soft_wrap=False)
         self._tracker = VisitTracker(live=True)
         self._jobs = jobs
-        self._trials: dict[str, Sequence[Trial]] = {}
-        self._owners: dict[int, str] = {}
-        """By the id of the event that entered a state: the tuning job it runs."""
+        self._names = JobNames()
         self._virtual = virtual
         self._latest = 0.0
         self._title = ("", "")
@@ -80,6 +90,7 @@ class LiveProgress:
         self._title = (machine, name)
 
     def feed(self, events: Sequence[Event]) -> None:
+        self._names.feed(events)
         self._tracker.feed(events)
         if events:
             self._latest = events[-1].time
@@ -108,15 +119,13 @@ class LiveProgress:
         return self._latest if self._virtual else max(time.time(), self._latest)
 
     def _picture(self, room: int) -> RenderableType:
-        if self._jobs is not None:
-            self._trials = dict(self._jobs())
         head = self._head()
         lines = list(self._scope_lines(self._tracker.root, 1))
         foot = self._foot()
         room = max(3, room - 1 - len(foot))
         if len(lines) > room:
             lines = [_Line("", 1, f"… {len(lines) - room + 1:,} earlier lines"), *lines[1 - room :]]
-        width = max([cell_len(head.label), *(2 * line.depth + cell_len(line.label) for line in lines)], default=0)
+        width = max(line.width for line in (head, *lines))
         width = min(width, max(24, self._console.width // 2))
         return Group(*(self._text(line, width) for line in [head, *lines]), *foot)
 
@@ -132,6 +141,9 @@ class LiveProgress:
     def _foot(self) -> list[RenderableType]:
         tracker = self._tracker
         said = reason(tracker.error, tracker.cause, 2 * self._console.width)
+        last = tracker.root.current
+        if last is not None and last.status == "FAILED" and len(said) <= REMARK:
+            said = ""  # The line of the failed state has said it.
         lines: list[RenderableType] = []
         if tracker.end and said:
             lines.append(Text(said, style="red"))
@@ -147,9 +159,11 @@ class LiveProgress:
 
     def _visit_lines(self, visit: Visit, depth: int) -> Iterator[_Line]:
         took = duration(max(0.0, (visit.end or self._now()) - visit.start))
-        yield _Line(visit.status, depth, visit.state, took, self._remark(visit))
-        if visit.type == "Task" and "createHyperParameterTuningJob" in (visit.resource or ""):
-            yield from self._trial_lines(visit, depth + 1)
+        job = self._job(visit)
+        yield _Line(visit.status, depth, visit.state, took, self._remark(visit, job))
+        if job is not None:
+            for trial in job.trials:
+                yield self._trial_line(trial, job, depth + 1)
         children = sorted(visit.children.values(), key=lambda child: (child.status != "RUNNING", child.index))
         for child in sorted(children[:CHILDREN], key=lambda child: child.index):
             yield from self._child_lines(child, depth + 1)
@@ -161,13 +175,17 @@ class LiveProgress:
         shown = list(self._scope_lines(scope, depth))[-4:] if scope.status == "RUNNING" else []
         if not shown and (visit := scope.current) is not None:
             shown = list(self._visit_lines(visit, depth))
+        mark = f"[{scope.index}] "
         for place, line in enumerate(shown):
-            mark = f"[{scope.index}] "
-            line.label = (mark if place == 0 else " " * len(mark)) + line.label if line.depth == depth else line.label
+            line.mark = (mark if place == 0 else " " * len(mark)) + line.mark
             yield line
 
-    def _remark(self, visit: Visit) -> Text:
-        parts: list[tuple[str, str]] = []
+    def _job(self, visit: Visit) -> JobProgress | None:
+        name = self._names.of(visit.entered)
+        return None if name is None or self._jobs is None else self._jobs(name)
+
+    def _remark(self, visit: Visit, job: JobProgress | None) -> Text:
+        parts: list[tuple[str, str]] = [] if job is None else list(_job_remark(job))
         if visit.counts is not None:
             counts = visit.counts
             total = f" of {counts.total:,}" if counts.total is not None else ""
@@ -178,40 +196,27 @@ class LiveProgress:
                 parts.append((f"{running:,} running", "cyan"))
             if counts.failed:
                 parts.append((f"{counts.failed:,} failed", "red"))
-        elif visit.resource and visit.status == "RUNNING":
+        elif visit.resource and visit.status == "RUNNING" and job is None:
             parts.append((visit.resource.rpartition(":function:")[2], "dim"))
         if visit.retries:
             parts.append((f"retry {visit.retries}" if visit.retries == 1 else f"{visit.retries} retries", "yellow"))
         if visit.status == "RUNNING" and visit.error is not None:
-            parts.append((f"again after {reason(visit.error, visit.cause, 60) or 'a failure'}", "yellow"))
+            parts.append((f"waits to try again after {reason(visit.error, visit.cause, 60) or 'a failure'}", "yellow"))
         elif visit.status in ("FAILED", "CAUGHT"):
-            parts.append((reason(visit.error, visit.cause, 120), _COLOURS[visit.status]))
+            parts.append((reason(visit.error, visit.cause, REMARK), _COLOURS[visit.status]))
         return Text("  ").join(Text(text, style=style) for text, style in parts if text)
 
-    def _trial_lines(self, visit: Visit, depth: int) -> Iterator[_Line]:
-        job = self._job_of(visit)
-        trials = self._trials.get(job or "", ())
-        for trial in trials:
-            status = {"Completed": "SUCCEEDED", "Failed": "FAILED", "Stopped": "ABORTED"}.get(trial.status, "RUNNING")
-            name = trial.name.removeprefix(f"{job}-") if job else trial.name
-            took = "" if trial.seconds is None else duration(trial.seconds)
-            yield _Line(status, depth, name, took, _trial_remark(trial))
-
-    def _job_of(self, visit: Visit) -> str | None:
-        """The tuning job of a visit: jobs appear in the order in which states start them."""
-        if visit.entered not in self._owners:
-            free = [name for name in self._trials if name not in self._owners.values()]
-            if not free:
-                return None
-            self._owners[visit.entered] = free[0]
-        return self._owners[visit.entered]
+    def _trial_line(self, trial: TrialProgress, job: JobProgress, depth: int) -> _Line:
+        status = _JOB_STATUS.get(trial.status, "RUNNING" if trial.started else "")
+        took = duration((trial.ended or time.time()) - trial.started) if trial.started else ""
+        return _Line(status, depth, short_name(trial, job.name), took, _trial_remark(trial, job))
 
     def _text(self, line: _Line, width: int) -> Text:
-        indent = "  " * line.depth
-        room = width - len(indent)
+        indent = "  " * line.depth + line.mark
+        room = max(1, width - len(indent) - 2)
         label = line.label if cell_len(line.label) <= room else shorten(line.label, room)
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(indent)
+        text.append(indent, style="dim")
         text.append(self._glyph(line.status) + " ", style=_COLOURS.get(line.status, "dim"))
         text.append(label, style="bold" if line.depth == 0 else "dim" if line.status == "" else "")
         text.append(" " * max(0, room - cell_len(label)))
@@ -227,14 +232,27 @@ class LiveProgress:
         return (_GLYPHS if self._unicode else _ASCII).get(status, " ")
 
 
-def _trial_remark(trial: Trial) -> Text:
+def _job_remark(job: JobProgress) -> Iterator[tuple[str, str]]:
+    """What is known of a job, each part with its style."""
+    if job.total is not None:
+        done = sum(trial.status in _JOB_STATUS for trial in job.trials)
+        yield f"{done} of {job.total} trials", "cyan" if job.ended is None else "dim"
+    elif job.ended is None and job.secondary_status:
+        yield job.secondary_status, "cyan"
+    for name, value in job.metrics.items():
+        yield f"{name} {value:.5g}", ""
+
+
+def _trial_remark(trial: TrialProgress, job: JobProgress) -> Text:
     text = Text()
-    if trial.metric is not None:
-        text.append(f"{trial.metric_name} {trial.metric:.5g}", style="bold green" if trial.best else "")
-        text.append(" best  " if trial.best else "  ", style="bold green")
+    if trial.value is not None:
+        text.append(f"{job.objective} {trial.value:<8.5g}", style="bold green" if trial.best else "")
+        text.append(" best  " if trial.best else "       ", style="bold green")
+    elif trial.started is None:
+        text.append("waiting  ", style="dim")
+    else:
+        text.append(f"{trial.secondary_status}  ", style="cyan")
     for name, value in trial.hyperparameters.items():
         text.append(f"{name}=", style="dim")
         text.append(f"{short_value(value)}  ")
-    if trial.reason:
-        text.append(shorten(trial.reason, 100), style="red")
     return text

@@ -14,7 +14,7 @@ from typing import IO, Any
 from msgspec import Struct
 
 from asl_runner.cli.format import duration, reason
-from asl_runner.cli.trials import TuningJobs, trial_line
+from asl_runner.cli.jobs import JobNames, Jobs, ended, trial_line
 from asl_runner.history.events import TERMINAL, Event
 
 LINES_AT_ONCE = 60
@@ -47,9 +47,10 @@ class _Place(Struct):
 class PlainProgress:
     """Turns events into lines. Of the iterations of a Map only failures are listed; the others are counted."""
 
-    def __init__(self, stream: IO[str], jobs: TuningJobs | None = None) -> None:
+    def __init__(self, stream: IO[str], jobs: Jobs | None = None) -> None:
         self._stream = stream
         self._jobs = jobs
+        self._names = JobNames()
         self._told: set[str] = set()
         """Trials whose end was told."""
         self._lines: list[str] = []
@@ -58,11 +59,13 @@ class PlainProgress:
         self._items: dict[str, _Items] = {}
         """By the path of an iteration without its index."""
         self._start = 0.0
+        self._title = "execution  started"
 
     def announce(self, machine: str, name: str) -> None:
-        self._lines.append(f"{_moment(time.time())}  {machine}  execution {name}")
+        self._title = f"{machine}  started as {name}"
 
     def feed(self, events: Sequence[Event]) -> None:
+        self._names.feed(events)
         for event in events:
             self._take(event, event.type, event.details or {})
 
@@ -106,10 +109,9 @@ class PlainProgress:
             self._say(event, "timed out")
         elif kind.endswith("Failed") and not kind.startswith(("Map", "Parallel")):
             self._say(event, "failed" + _colon(reason(details.get("error"), details.get("cause"))))
-        elif kind == "TaskSubmitted":
-            self._say(event, f"submitted {details.get('resourceType')}:{details.get('resource')}")
         elif kind == "ExecutionStarted":
             self._start = event.time
+            self._lines.append(f"{_moment(event.time)}  {self._title}")
 
     def _count(self, event: Event, step: str) -> None:
         if step == "Started":
@@ -126,13 +128,13 @@ class PlainProgress:
             around = event.scope.rpartition("/")[0]
             self._line(event.time, around, counts.state, f"{counts.done:,} of {counts.total:,} items done{failures}")
 
-    def _tell_trials(self, jobs: TuningJobs) -> None:
-        for job, trials in jobs():
-            for trial in trials:
-                key = f"{job}/{trial.name}"
-                if trial.ended and key not in self._told:
-                    self._told.add(key)
-                    self._lines.append(f"{_moment(time.time())}  {job}  {trial_line(trial)}")
+    def _tell_trials(self, jobs: Jobs) -> None:
+        for name in self._names.all:
+            job = jobs(name)
+            for trial in () if job is None else job.trials:
+                if job is not None and ended(trial) and trial.name not in self._told:
+                    self._told.add(trial.name)
+                    self._lines.append(f"{_moment(trial.ended or time.time())}  {name}  {trial_line(trial, job)}")
 
     def _say(self, event: Event, text: str, *, seldom: bool = True) -> None:
         """A line about the scope's state; one that is not `seldom` is left out for iterations and in a flood."""

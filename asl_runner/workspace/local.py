@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,10 @@ from asl_runner.resources.registry import Handler, Resources
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.functions import Functions
+    from asl_runner.sagemaker.client import LocalSageMaker
+    from asl_runner.sagemaker.progress import JobProgress
     from asl_runner.storage.buckets import Buckets
+    from asl_runner.storage.server import LocalAws
 
 
 class LocalTarget:
@@ -25,26 +27,87 @@ class LocalTarget:
     def __init__(self, configuration: Configuration, directory: Path) -> None:
         self._configuration = configuration
         self._directory = directory
-        self._closing = contextlib.AsyncExitStack()
-        self._resources = Resources({key: _Lazy(make) for key, make in self._handlers().items()})
+        makers: dict[str, Callable[[], Handler]] = {
+            "lambda-arn": self._lambda_function,
+            "lambda": self._lambda_invoke,
+            "sagemaker": self._sagemaker_tasks,
+            "aws-sdk:sagemaker": self._sagemaker_tasks,
+        }
+        self._resources = Resources({key: _Lazy(make) for key, make in makers.items()})
 
     def tasks_for(self, machine: StateMachine) -> Resources:
         """The `Tasks` port for a machine. Raises `UsageError` saying what of it cannot run here, and what to write."""
-        from asl_runner.workspace.preflight import check_tasks
+        from asl_runner.workspace.preflight import check_tasks, images_of, written_tasks
 
-        check_tasks(machine, self._resources, lambda: self.functions)
+        tasks = list(written_tasks(machine))
+        check_tasks(machine, tasks, self._resources, lambda: self.functions)
+        for image in images_of(tasks):
+            self.sagemaker.prepare(image)
         return self._resources
 
-    async def close(self) -> None:
-        """Ends every process, server and thread."""
-        await self._closing.aclose()
+    def job_progress(self, name: str) -> JobProgress | None:
+        """How a SageMaker job stands that this process runs or ran; None for another name. From any thread."""
+        sagemaker: LocalSageMaker | None = self.__dict__.get("sagemaker")
+        return None if sagemaker is None else sagemaker.progress(name)
 
-    def _handlers(self) -> dict[str, Callable[[], Handler]]:
-        """Every handler by the key of its resources (see `handler_key`)."""
-        return {
-            "lambda-arn": self._lambda_function,
-            "lambda": self._lambda_invoke,
-        }
+    async def close(self) -> None:
+        """Ends every process, server and thread; the endpoint last, as functions and jobs may still be writing."""
+        made = self.__dict__
+        if "functions" in made:
+            await self.functions.close()
+        if "sagemaker" in made:
+            import asyncio
+
+            await asyncio.to_thread(self.sagemaker.close)
+        if "aws" in made:
+            self.aws.close()
+
+    @cached_property
+    def functions(self) -> Functions:
+        """The Lambda functions of the project."""
+        from asl_runner.functions import Functions
+
+        return Functions(
+            self._configuration.root,
+            self._configuration.functions,
+            runtime=self._configuration.runtime,
+            environment=self.environment,
+            logs=self._directory / "logs",
+            region=self._configuration.region,
+            account=self._configuration.account,
+        )
+
+    @cached_property
+    def sagemaker(self) -> LocalSageMaker:
+        """SageMaker, its jobs under `jobs/`."""
+        from asl_runner.sagemaker.client import LocalSageMaker
+
+        return LocalSageMaker(
+            self._directory / "jobs",
+            self.buckets,
+            region=self._configuration.region,
+            account=self._configuration.account,
+            images=self._configuration.images,
+            environment=self.environment,
+        )
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        """The objects of `s3://`, as files under `s3/`."""
+        from asl_runner.storage.buckets import Buckets
+
+        return Buckets(self._directory / "s3")
+
+    @cached_property
+    def aws(self) -> LocalAws:
+        """The AWS endpoint that unmodified boto3 code talks to."""
+        from asl_runner.storage.server import LocalAws
+
+        return LocalAws(self.buckets, region=self._configuration.region, account=self._configuration.account)
+
+    def environment(self) -> Mapping[str, str]:
+        """What functions and jobs get so that unmodified AWS code reaches this workspace and nothing else."""
+        return self.aws.environment()
 
     def _lambda_function(self) -> Handler:
         from asl_runner.resources.lambda_ import LambdaFunction
@@ -56,36 +119,10 @@ class LocalTarget:
 
         return LambdaInvoke(self.functions)
 
-    @cached_property
-    def functions(self) -> Functions:
-        """The Lambda functions of the project."""
-        from asl_runner.functions import Functions
+    def _sagemaker_tasks(self) -> Handler:
+        from asl_runner.resources.sagemaker import SageMakerTasks
 
-        functions = Functions(
-            self._configuration.root,
-            self._configuration.functions,
-            runtime=self._configuration.runtime,
-            environment=self.environment,
-            logs=self._directory / "logs",
-            region=self._configuration.region,
-            account=self._configuration.account,
-        )
-        self._closing.push_async_callback(functions.close)
-        return functions
-
-    @cached_property
-    def buckets(self) -> Buckets:
-        """The objects of `s3://`."""
-        from asl_runner.storage.buckets import Buckets
-
-        return Buckets(self._directory / "s3")
-
-    def environment(self) -> Mapping[str, str]:
-        """What functions and jobs get so that unmodified AWS code reaches this workspace and nothing else."""
-        return {
-            "AWS_REGION": self._configuration.region,
-            "AWS_DEFAULT_REGION": self._configuration.region,
-        }
+        return SageMakerTasks(self.sagemaker)
 
 
 class _Lazy:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from asl_runner.definition.resource import parse_resource
+from asl_runner.definition.model import Choice, Fail, Pass, State, Succeed, Wait
+from asl_runner.definition.resource import Resource, parse_resource
 from asl_runner.errors import UsageError
+from asl_runner.expressions.environment import Json
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
@@ -44,7 +46,11 @@ def check_input(text: bytes, limits: Limits) -> None:
         )
 
 
-def check_tasks(machine: StateMachine, resources: Resources, functions: Callable[[], Functions]) -> None:
+Tasks: TypeAlias = Sequence[tuple[str, dict[str, Any]]]
+"""Name and fields, as written, of Task states."""
+
+
+def check_tasks(machine: StateMachine, tasks: Tasks, resources: Resources, functions: Callable[[], Functions]) -> None:
     """Raises `UsageError` naming every Task that cannot run here, with what to do about it."""
     if machine.placeholders:
         names = ", ".join(f"${{{name}}}" for name in machine.placeholders)
@@ -53,7 +59,7 @@ def check_tasks(machine: StateMachine, resources: Resources, functions: Callable
             "Put ARNs or values in their place."
         )
     problems: dict[str, list[str]] = {}
-    for name, task in written_tasks(msgspec.json.decode(machine.source)):
+    for name, task in tasks:
         problem = _task_problem(task, resources, functions)
         if problem is not None:
             problems.setdefault(problem, []).append(name)
@@ -67,23 +73,70 @@ def _task_problem(task: dict[str, Any], resources: Resources, functions: Callabl
     resource = parse_resource(task["Resource"])
     if not resources.handles(resource):
         return f"The resource {resource.arn} is not available on the target local; available are {AVAILABLE}."
-    if resource.kind == "lambda" or resource.service == "lambda":
-        from asl_runner.resources.lambda_preflight import problem
+    if resource.service.endswith("sagemaker"):
+        return _sagemaker_problem(resource)
+    from asl_runner.resources.lambda_preflight import problem
 
-        return problem(functions(), resource, task.get("Parameters", task.get("Arguments")))
-    return None
+    return problem(functions(), resource, task.get("Parameters", task.get("Arguments")))
 
 
-def written_tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and fields, as written, of every Task of a definition, branches and item processors included."""
+def _sagemaker_problem(resource: Resource) -> str | None:
+    from asl_runner.sagemaker.client import LocalSageMaker
+
+    method = re.sub(r"(?<!^)(?=[A-Z])", "_", resource.action).lower()
+    if hasattr(LocalSageMaker, method):
+        return None
+    actions = ", ".join(sorted(_camel(name) for name in vars(LocalSageMaker) if name.startswith(_VERBS)))
+    return f"SageMaker's {resource.action} is not available on the target local; available are {actions}."
+
+
+_VERBS = ("add_", "create_", "delete_", "describe_", "list_", "stop_", "update_")
+
+
+def _camel(method: str) -> str:
+    first, *rest = method.split("_")
+    return first + "".join(map(str.title, rest))
+
+
+def images_of(tasks: Tasks) -> set[str]:
+    """The images, as far as they are written out, of the containers the machine will start."""
+    found: set[str] = set()
+    for _, task in tasks:
+        if ":sagemaker:create" in task["Resource"]:
+            _collect_images(task.get("Parameters", task.get("Arguments")), found)
+    return found
+
+
+def _collect_images(value: Json, found: set[str]) -> None:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if key in ("TrainingImage", "Image") and isinstance(member, str):
+                found.add(member)
+            _collect_images(member, found)
+    elif isinstance(value, list):
+        for member in value:
+            _collect_images(member, found)
+
+
+def written_tasks(machine: StateMachine) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every Task of a machine as written, branches and item processors included."""
+    if any(_has_tasks(state) for state in machine.states.values()):
+        yield from _tasks_in(msgspec.json.decode(machine.source))
+
+
+def _has_tasks(state: State) -> bool:
+    return not isinstance(state, Pass | Choice | Wait | Succeed | Fail)
+
+
+def _tasks_in(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, state in scope["States"].items():
         if state["Type"] == "Task":
             yield name, state
         elif state["Type"] == "Parallel":
             for branch in state["Branches"]:
-                yield from written_tasks(branch)
+                yield from _tasks_in(branch)
         elif state["Type"] == "Map":
-            yield from written_tasks(state.get("ItemProcessor") or state["Iterator"])
+            yield from _tasks_in(state.get("ItemProcessor") or state["Iterator"])
 
 
 def _listed(states: list[str]) -> str:

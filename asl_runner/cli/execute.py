@@ -1,0 +1,96 @@
+"""What `asl-runner run` does: one execution, watched, interruptible, its outcome printed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from contextlib import ExitStack
+from typing import Literal
+
+import click
+from msgspec import Struct
+
+from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
+from asl_runner.cli.inputs import machine_name, read_definition, read_input
+from asl_runner.cli.interrupts import interruptible
+from asl_runner.cli.options import open_workspace
+from asl_runner.cli.progress import Style, choose_style, show_progress
+from asl_runner.definition import load
+from asl_runner.definition.model import StateMachine
+from asl_runner.errors import UsageError
+from asl_runner.expressions.environment import Json
+from asl_runner.history.records import ExecutionRecord
+from asl_runner.workspace import Workspace
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """The command's arguments and options."""
+
+    file: str
+    input: str | None
+    name: str | None
+    as_json: bool
+    quiet: bool
+    clock: Literal["real", "virtual"]
+    workspace: str | None
+    config: str | None
+
+
+def execute(request: Request) -> int:
+    """Runs the execution and prints its outcome; gives the exit code."""
+    if request.file == "-" and request.input == "-":
+        raise UsageError("Standard input cannot be both the definition and the input.")
+    machine = load(read_definition(request.file), name="<stdin>" if request.file == "-" else None)
+    input = read_input(request.input)
+    workspace = open_workspace(request.workspace, request.config)
+    style = choose_style(workspace.configuration.progress, quiet=request.quiet)
+    # What is loaded by now stays: no collection needs to look at it again.
+    gc.freeze()
+    record, interrupted = asyncio.run(_run(workspace, machine, input, request, style))
+    _print(record, as_json=request.as_json, said=style != "none")
+    if record.status == "SUCCEEDED":
+        return 0
+    return interrupted or EXIT_NOT_SUCCEEDED
+
+
+async def _run(
+    workspace: Workspace, machine: StateMachine, input: Json, request: Request, style: Style
+) -> tuple[ExecutionRecord, int | None]:
+    """The execution as it ended, and the exit code of the signal that ended it, if one did."""
+    name = machine_name(request.file)
+    with ExitStack() as stack:
+        interruption = stack.enter_context(interruptible(quiet=style == "none"))
+        async with workspace:
+            progress = None
+            if style != "none":
+                shown = show_progress(style, workspace, virtual=request.clock == "virtual")
+                progress = stack.enter_context(shown)
+            running = await workspace.start(
+                machine,
+                input,
+                machine_name=name,
+                name=request.name,
+                clock=request.clock,
+                observers=() if progress is None else (progress.observe,),
+            )
+            if progress is not None:
+                progress.announce(name, running.name)
+            interruption.on_signal(running.stop)
+            await running.result()
+    return running.record, interruption.exit_code
+
+
+def _print(record: ExecutionRecord, *, as_json: bool, said: bool) -> None:
+    if as_json:
+        from asl_runner.cli.documents import outcome_document, to_json
+
+        click.echo(to_json(outcome_document(record)))
+    elif record.status == "SUCCEEDED":
+        from asl_runner.cli.documents import pretty
+
+        click.echo(pretty(record.output or b"null"))
+    elif not said:
+        from asl_runner.cli.format import reason
+
+        said_why = reason(record.error, record.cause)
+        click.echo(f"{record.status}: {said_why}" if said_why else record.status, err=True)

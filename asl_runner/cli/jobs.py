@@ -1,0 +1,81 @@
+"""The SageMaker jobs an execution runs, as progress shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from asl_runner.history.events import Event
+
+if TYPE_CHECKING:
+    from asl_runner.sagemaker.progress import JobProgress, TrialProgress
+
+Jobs: TypeAlias = "Callable[[str], JobProgress | None]"
+"""Gives the snapshot of a job by its name; None for one that is not known."""
+
+_NAMES = ("HyperParameterTuningJobName", "TrainingJobName", "TransformJobName", "ProcessingJobName")
+_ENDED = ("Completed", "Failed", "Stopped")
+
+
+class JobNames:
+    """Which job each visit of a Task awaits: read from the requests in its events."""
+
+    def __init__(self) -> None:
+        self._entered: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+
+    def feed(self, events: Sequence[Event]) -> None:
+        """Takes the next events."""
+        for event in events:
+            if event.type == "TaskStateEntered":
+                self._entered[event.scope] = event.id
+            elif event.type == "TaskScheduled" and (event.details or {}).get("resourceType") == "sagemaker":
+                self._read(self._entered.get(event.scope, 0), event.details or {})
+
+    def of(self, entered: int) -> str | None:
+        """The job of the visit that event `entered` began."""
+        return self._names.get(entered)
+
+    @property
+    def all(self) -> list[str]:
+        """Every job so far, in the order of their states."""
+        return list(self._names.values())
+
+    def _read(self, entered: int, details: dict[str, Any]) -> None:
+        request = msgspec.json.decode(bytes(details["parameters"]))
+        for field in _NAMES:
+            if isinstance(request, dict) and isinstance(request.get(field), str):
+                self._names[entered] = request[field]
+                return
+
+
+def ended(trial: TrialProgress) -> bool:
+    """Whether nothing more will come of the trial."""
+    return trial.status in _ENDED
+
+
+def short_name(trial: TrialProgress, job: str) -> str:
+    """A trial's name without the tuning job's."""
+    return trial.name.removeprefix(f"{job}-")
+
+
+def short_value(text: str) -> str:
+    """A hyperparameter's value in a few characters."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text if len(text) <= 12 else f"{text[:11]}…"
+    return text if len(text) <= 6 else f"{number:.4g}"
+
+
+def trial_line(trial: TrialProgress, job: JobProgress) -> str:
+    """An ended trial in one line."""
+    parts = [f"trial {short_name(trial, job.name)}", trial.status]
+    if trial.value is not None:
+        parts.append(f"{job.objective}={trial.value:.6g}")
+    if trial.best:
+        parts.append("(best so far)")
+    parts += [f"{name}={short_value(value)}" for name, value in trial.hyperparameters.items()]
+    return "  ".join(parts)
