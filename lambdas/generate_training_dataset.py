@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         body[part] = f"s3://{bucket}/csv/{part}.csv"
         start = stop
     body["models"] = f"s3://{bucket}/models"
-    body["output"] = f"s3://{bucket}/output"
+    body["output"] = f"s3://{bucket}/output/{body['jobName']}"
     return {"statusCode": 200, "body": body}
 
 

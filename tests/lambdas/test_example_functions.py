@@ -67,6 +67,7 @@ def test_the_data_set_is_the_same_every_time_and_the_job_name_is_not(buckets: Bu
     names = [answer["body"]["jobName"] for answer in (first, second)]
     assert names[0] != names[1]
     assert all(re.fullmatch(TUNING_JOB_NAME, name) for name in names)
+    assert first["body"]["output"] == f"s3://one/output/{names[0]}", "no run overwrites another's predictions"
     assert module.data_set(5, seed=1) != module.data_set(5, seed=2)
 
 
