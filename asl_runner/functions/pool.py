@@ -24,7 +24,9 @@ class Pool:
         self._all: set[Worker] = set()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._reaping: asyncio.TimerHandle | None = None
-        self._reaped: set[asyncio.Task[None]] = set()
+        self._ending: set[Worker] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def run(self, request: Request) -> Response:
         """Runs one invocation on an idle or a new worker. See `Worker.run` for what it raises."""
@@ -38,20 +40,19 @@ class Pool:
         """Stops every worker, also those that are running; returns once all are gone."""
         if self._reaping is not None:
             self._reaping.cancel()
+        self._closed = True
         for waiter in self._waiting:
             if not waiter.done():
-                waiter.set_exception(WorkspaceError("The functions of this workspace were closed meanwhile."))
-        await asyncio.gather(*(worker.stop() for worker in self._all), *self._reaped)
-        self._all.clear()
-        self._idle.clear()
+                waiter.set_result(None)
+        await asyncio.gather(*(worker.stop() for worker in self._all | self._ending), *self._stopping)
 
     async def _take(self) -> Worker:
-        while True:
+        while not self._closed:
             while self._idle:
                 worker = self._idle.pop()
                 if worker.alive:
                     return worker
-                self._all.discard(worker)
+                self._part_with(worker)
             if len(self._all) < self._size:
                 worker = self._new_worker()
                 self._all.add(worker)
@@ -66,6 +67,7 @@ class Pool:
                 elif waiter in self._waiting:
                     self._waiting.remove(waiter)
                 raise
+        raise WorkspaceError("The functions of this workspace were closed meanwhile.")
 
     def _give_back(self, worker: Worker) -> None:
         if worker.alive:
@@ -74,8 +76,15 @@ class Pool:
             if self._reaping is None:
                 self._reaping = asyncio.get_running_loop().call_later(IDLE, self._reap)
         else:
-            self._all.discard(worker)
+            self._part_with(worker)
         self._wake()
+
+    def _part_with(self, worker: Worker) -> None:
+        """Makes room for another; `close` still waits for the end of this one."""
+        self._all.discard(worker)
+        self._ending = {ending for ending in self._ending if not ending.gone}
+        if not worker.gone:
+            self._ending.add(worker)
 
     def _wake(self) -> None:
         while self._waiting:
@@ -89,8 +98,8 @@ class Pool:
         limit = time.monotonic() - IDLE
         for worker in [worker for worker in self._idle if worker.idle_since <= limit]:
             self._idle.remove(worker)
-            self._all.discard(worker)
             task = asyncio.get_running_loop().create_task(worker.stop())
-            self._reaped.add(task)
-            task.add_done_callback(self._reaped.discard)
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
+            self._part_with(worker)
         self._reaping = asyncio.get_running_loop().call_later(IDLE, self._reap) if self._idle else None

@@ -87,7 +87,7 @@ class Worker:
         self._output = -1
         self._between = bytearray()
         self._log: InvocationLog | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._life: asyncio.Task[None] | None = None
         self.alive = True
         self.idle_since = 0.0
 
@@ -111,7 +111,7 @@ class Worker:
     async def _answer(self, request: Request, outcome: _Outcome, log: InvocationLog) -> None:
         outcome.failed = True
         try:
-            if self._process is None:
+            if self._life is None:
                 async with asyncio.timeout(FREE_INIT + self._function.timeout):
                     problem = await self._start()
                 now = time.perf_counter()
@@ -154,24 +154,56 @@ class Worker:
         return Response(payload=payload, function_error="Unhandled", log_tail=tail)
 
     async def stop(self) -> None:
-        """Kills the process and its group; returns once it is gone."""
+        """Kills the process and its group; returns once it is gone. Cancelled meanwhile, it may be called again."""
         self.alive = False
         self._kill_group()
-        if self._watching is not None and not self._watching.done():
-            await asyncio.wait([self._watching])
+        if self._life is not None:
+            await asyncio.wait([self._life])
         self._release()
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left of the process."""
+        return not self.alive and (self._life is None or self._life.done())
 
     async def _start(self) -> bytes | None:
         """Starts the process and waits until it asks for work. Gives the payload of an error in its start."""
         await self._api.start()
+        # A task of its own: a caller that is cancelled, however often, cannot lose a process half started.
+        self._life = asyncio.create_task(self._live())
+        answer = await self._api.ready()
+        return answer.body if answer is not None else None
+
+    async def _live(self) -> None:
+        """The process from its start to its end, told to whoever waits for its answer."""
+        problem: Exception = _Exited(-signal.SIGKILL)
+        try:
+            if self.alive:
+                self._process = await self._spawn()
+                problem = _Exited(await self._end_of(self._process))
+        except OSError as error:
+            interpreter = self._function.python or sys.executable
+            problem = WorkspaceError(f"Cannot start the function {self._function.name} with {interpreter}: {error}.")
+        self.alive = False
+        self._kill_group()
+        self._between += self._read()
+        self._api.fail(problem)
+        self._release()
+
+    async def _end_of(self, process: asyncio.subprocess.Process) -> int:
+        asyncio.get_running_loop().add_reader(self._output, self._output_arrived)
+        if not self.alive:  # stopped while it was being started
+            self._kill_group()
+        return await process.wait()
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
         function = self._function
         self._output, writing = os.pipe()
         os.set_blocking(self._output, False)
-        command = [function.python or sys.executable, str(_LAUNCHER)]
-        command += [str(os.getpid()), str(function.root), function.handler, self._client]
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
+            return await asyncio.create_subprocess_exec(
+                function.python or sys.executable,
+                *(str(_LAUNCHER), str(os.getpid()), str(function.root), function.handler, self._client),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
@@ -179,24 +211,8 @@ class Worker:
                 env=process_environment(function, self._workspace, self._api.address),
                 start_new_session=True,
             )
-        except OSError as problem:
-            raise WorkspaceError(f"Cannot start the function {function.name} with {command[0]}: {problem}.") from None
         finally:
             os.close(writing)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._output, self._output_arrived)
-        self._watching = asyncio.create_task(self._watch(self._process))
-        answer = await self._api.ready()
-        return answer.body if answer is not None else None
-
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Waits for the end of the process and tells whoever waits for its answer."""
-        returncode = await process.wait()
-        self.alive = False
-        self._kill_group()
-        self._between += self._read()
-        self._api.fail(_Exited(returncode))
-        self._release()
 
     def _release(self) -> None:
         """Closes what this process holds of the worker."""

@@ -361,6 +361,38 @@ async def test_nothing_is_left_after_close(functions_of: Make, write: Write, tmp
         await ask(functions, "bad", {})
 
 
+async def test_closing_while_a_process_starts(functions_of: Make, write: Write, tmp_path: Path) -> None:
+    write("lambdas/mark.py", f"import os\nopen({str(tmp_path / 'mark')!r}, 'w').close()\ndef handler(e, c): ...")
+    for steps in range(12):
+        functions = functions_of()
+        starting = asyncio.create_task(ask(functions, "mark", {}))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await functions.close()
+        if steps == 0:
+            with pytest.raises(WorkspaceError, match="closed"):
+                await starting
+        else:
+            assert (await starting).function_error == "Unhandled"
+    assert not (tmp_path / "mark").exists()
+
+
+async def test_cancelling_twice_loses_no_process(functions_of: Make, write: Write) -> None:
+    write("lambdas/bad.py", MISBEHAVING)
+    for steps in range(12):
+        functions = functions_of()
+        task = asyncio.create_task(ask(functions, "bad", "hang"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await functions.close()
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's help is Linux's")
 async def test_workers_die_with_their_parent(write: Write, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
