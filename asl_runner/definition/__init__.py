@@ -33,11 +33,10 @@ def load(source: Source, *, name: str | None = None) -> StateMachine:
     messages call it, a file name by default; its ending also tells JSON from YAML. Raises `InvalidDefinition` with
     all problems, `OSError` for a file that cannot be read. Warnings are ignored: see `check`.
     """
-    machine, diagnostics = check(source, name=name)
+    document = read_document(source, name=name)
+    machine, diagnostics = check_read(document, warnings=False)
     if machine is None:
-        raise InvalidDefinition(
-            diagnostics, name or (str(source) if not isinstance(source, (str, bytes, dict)) else "")
-        )
+        raise InvalidDefinition(diagnostics, document.name)
     return machine
 
 
@@ -46,8 +45,8 @@ def check(source: Source, *, name: str | None = None) -> tuple[StateMachine | No
     return check_read(read_document(source, name=name))
 
 
-def check_read(document: Document) -> tuple[StateMachine | None, list[Diagnostic]]:
-    """The same for a document already read."""
+def check_read(document: Document, *, warnings: bool = True) -> tuple[StateMachine | None, list[Diagnostic]]:
+    """The same for a document already read; without `warnings` most warnings are not looked for."""
     report = Report()
     for problem in document.problems:
         report.add(problem.code, problem.message, (), hint=problem.hint, text_offset=problem.offset)
@@ -60,7 +59,7 @@ def check_read(document: Document) -> tuple[StateMachine | None, list[Diagnostic
         return None, report.finish(document)
     walker = Walker(report)
     compiled = walker.machine(document.value)
-    check_document(document.value, report)
+    check_document(document.value, report, warnings=warnings)
     machine = None
     if not report.has_errors:
         machine = parse_machine(compiled, document.json_text, tuple(sorted(walker.compiler.placeholders)))

@@ -163,5 +163,8 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     for word in words:
         if word.lower() == wrong.lower():
             return f'did you mean "{word}"? Names are case-sensitive'
+    longer = [word for word in words if len(wrong) > 3 and word.startswith(wrong)]
+    if len(longer) == 1:
+        return f'did you mean "{longer[0]}"?'
     near = get_close_matches(wrong, words, n=1, cutoff=0.7)
     return f'did you mean "{near[0]}"?' if near else ""

@@ -49,7 +49,8 @@ _SINGLE = re.compile(r"'((?:[^'\\\n]|\\.)*)'")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?(?![\w.+-])")
 _WORD = re.compile(r"[^\s,:{}\[\]\"']+")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))|([\x00-\x1f])", re.DOTALL)
-_PLACEHOLDER = re.compile(r"\$\{(?:[^{}\"']|\"[^\"]*\"|'[^']*'|\{[^{}]*\})*\}")
+_QUOTED = r"""[^{}"']|"[^"]*"|'[^']*'"""
+_PLACEHOLDER = re.compile(rf"\$\{{(?:{_QUOTED}|\{{(?:{_QUOTED})*\}})*\}}")
 _LITERALS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _FOREIGN: dict[str, tuple[Json, str]] = {
     "True": (True, "true"),

@@ -27,6 +27,8 @@ class RawScope(NamedTuple):
     path: Path
     start_at: str | None
     states: dict[str, dict[str, Json]]
+    names: frozenset[str]
+    """The names of all states, also of those that are no objects."""
 
     def state_path(self, name: str) -> Path:
         """Where a state of this scope is."""
@@ -39,7 +41,7 @@ def scopes(document: Json, path: Path = ()) -> Iterator[RawScope]:
         return
     states = {name: state for name, state in document["States"].items() if isinstance(state, dict)}
     start_at = document.get("StartAt")
-    scope = RawScope(path, start_at if isinstance(start_at, str) else None, states)
+    scope = RawScope(path, start_at if isinstance(start_at, str) else None, states, frozenset(document["States"]))
     yield scope
     for name, state in states.items():
         here = scope.state_path(name)

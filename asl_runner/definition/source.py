@@ -51,7 +51,7 @@ class Document:
     @property
     def json_text(self) -> str:
         """The definition as JSON text, as the service would keep it: the text itself where that is JSON."""
-        if self.format == "json" and not self.problems and "${" not in self.text:
+        if self.text and self.format == "json" and not self.problems and "${" not in self.text:
             return self.text
         return msgspec.json.encode(self.value).decode()
 

@@ -19,6 +19,7 @@ _WORDS |= dict.fromkeys(("null", "Null", "NULL"))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True)
 _WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
 _NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+_EXPLICIT = frozenset(f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null"))
 _MAX_NODES = 500_000
 _MAX_FLOW = 500
 
@@ -140,6 +141,8 @@ class _Converter:
         text = str(node.value)
         if _is_template_tag(node.tag):
             return text if "${" in text else f"${{{text}}}"
+        if node.style and node.tag in _EXPLICIT:
+            return resolve_scalar(text)
         if node.style or node.tag == "tag:yaml.org,2002:str!":
             return text
         if node.tag == "!" or self.text.startswith("!!str", start):

@@ -17,12 +17,13 @@ from asl_runner.definition.scopes import scopes
 from asl_runner.expressions.environment import Json
 
 
-def check_document(document: dict[str, Json], report: Report) -> None:
-    """Runs every check."""
+def check_document(document: dict[str, Json], report: Report, *, warnings: bool = True) -> None:
+    """Runs every check; without `warnings` not those that only warn."""
     found = list(scopes(document))
     check_targets(found, report)
     check_reachability(found, report)
     check_names(found, report)
     check_errors(found, report)
     check_exclusions(found, report)
-    check_warnings(document, found, report)
+    if warnings:
+        check_warnings(document, found, report)

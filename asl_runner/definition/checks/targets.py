@@ -10,6 +10,8 @@ def check_targets(scopes: list[RawScope], report: Report) -> None:
     """Reports targets that do not exist: `MISSING_TRANSITION_TARGET`."""
     everywhere = {name for scope in scopes for name in scope.states}
     for scope in scopes:
+        if not scope.names:
+            continue
         if scope.start_at is not None:
             _check(Transition((*scope.path, "StartAt"), scope.start_at), scope, everywhere, report)
         for name, state in scope.states.items():
@@ -19,7 +21,7 @@ def check_targets(scopes: list[RawScope], report: Report) -> None:
 
 def _check(transition: Transition, scope: RawScope, everywhere: set[str], report: Report) -> None:
     target = transition.target
-    if target in scope.states or "${" in target:
+    if target in scope.names or "${" in target:
         return
     if target in everywhere:
         hint = f'"{target}" is a state of another scope; a transition cannot leave or enter a branch or a Map'
