@@ -155,7 +155,7 @@ class Buckets:
         return self.describe(self.info(bucket, key))
 
     def describe(self, info: ObjectInfo) -> ObjectHead:
-        """The metadata of an object that was just listed; its MD5 is computed once and then kept with its sidecar."""
+        """The metadata of an object that was just listed; the MD5 of a large one is computed once and then kept."""
         head, stream = self._read(info.bucket, info.key, info.path)
         stream.close()
         return head
@@ -304,8 +304,10 @@ class Buckets:
                 sidecar = self._sidecars(bucket).find(key)
         info = ObjectInfo(bucket, key, path, status.st_size, status.st_mtime_ns)
         if sidecar is None or not sidecar.is_of(status) or not (sidecar.md5 or sidecar.metadata.etag):
+            is_worth_keeping = sidecar is not None or info.size > _BLOCK
             sidecar = _refreshed(sidecar, info, stream)
-            self._save_if_current(info, sidecar)
+            if is_worth_keeping:
+                self._save_if_current(info, sidecar)
         guessed = mimetypes.guess_type(key)[0] or DEFAULT_CONTENT_TYPE
         metadata = sidecar.metadata
         head = ObjectHead(info, metadata.etag or sidecar.md5 or "", metadata.content_type or guessed, metadata)
