@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from msgspec import Struct
 
@@ -149,8 +149,8 @@ class _Connection(asyncio.Protocol):
         self._skipping = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asserted: uvloop's transports have the methods without being of the class.
+        self._transport = cast(asyncio.Transport, transport)
         self._api.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

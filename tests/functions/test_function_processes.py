@@ -13,7 +13,7 @@ import pytest
 from functions_project import MISBEHAVING, Make, Write, answer, ask, runs, until
 
 from asl_runner.errors import WorkspaceError
-from asl_runner.functions import InvokeRefused
+from asl_runner.functions import Functions, InvokeRefused
 
 
 @pytest.fixture(params=["awslambdaric", "fallback"])
@@ -391,6 +391,20 @@ async def test_cancelling_twice_loses_no_process(functions_of: Make, write: Writ
             await task
         await functions.close()
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+def test_under_another_event_loop(write: Write, tmp_path: Path) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    write("lambdas/bad.py", MISBEHAVING)
+
+    async def play() -> list[Any]:
+        functions = Functions(tmp_path, {"bad": {"path": "lambdas/bad.py", "timeout": 1}}, logs=tmp_path / "logs")
+        events = ["again", "raise", "exit", "hang", "print much"]
+        payloads = [await answer(functions, "bad", event) for event in events]
+        await functions.close()
+        return [payload if isinstance(payload, str) else payload["errorType"] for payload in payloads]
+
+    assert uvloop.run(play()) == ["again", "OrderError", "Runtime.ExitError", "Sandbox.Timedout", "print much"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's help is Linux's")
