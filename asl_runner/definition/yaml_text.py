@@ -69,7 +69,7 @@ def _syntax(error: Any, text: str) -> SourceProblem:
     mark = error.problem_mark or error.context_mark
     offset = offset_of(text, mark) if mark else 0
     message = (error.problem or error.context or "not YAML").strip()
-    if "'\\t'" in message or "\\t" in message:
+    if "\\t" in message or "tab character" in message:
         return SourceProblem("ASL002", "A tab cannot be used for indentation in YAML", offset, "indent with blanks")
     context = f" {error.context}" if error.context and error.problem else ""
     return SourceProblem("ASL002", f"Not valid YAML: {message}{context}", offset)
