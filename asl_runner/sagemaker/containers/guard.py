@@ -9,6 +9,7 @@ Run as a program (`python guard.py`) this file is that helper.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -40,6 +41,14 @@ def _tell(message: str) -> None:
             # A write of a few bytes to a pipe is atomic; a helper that was killed by hand costs the protection only.
             with contextlib.suppress(BrokenPipeError):
                 os.write(_helper.stdin.fileno(), message.encode())
+
+
+@atexit.register
+def _close() -> None:
+    """At a normal end what still runs is dead before this process is gone."""
+    if _helper is not None and _owner == os.getpid() and _helper.stdin is not None:
+        _helper.stdin.close()
+        _helper.wait()
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -6,6 +6,8 @@ had, callers start the program from nothing.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
 import queue
@@ -153,6 +155,13 @@ class Zygote:
             process.end(-signal.SIGKILL)
         self._replies.put(None)
         self._process.wait()
+        self._socket.close()
+
+    def close(self) -> None:
+        """Ends the zygote; jobs it has started and their groups are killed by the guard."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._process.wait()
 
 
 def warm_start(module: str, arguments: list[str], environment: Mapping[str, str], directory: Path) -> WarmProcess:
@@ -163,6 +172,13 @@ def warm_start(module: str, arguments: list[str], environment: Mapping[str, str]
 def prepare(module: str, environment: Mapping[str, str]) -> None:
     """Starts the module's zygote, without waiting for it, so that the first job finds it ready."""
     _zygote(module, environment)
+
+
+@atexit.register
+def _close() -> None:
+    for (owner, _), zygote in _zygotes.items():
+        if owner == os.getpid():
+            zygote.close()
 
 
 def _zygote(module: str, environment: Mapping[str, str]) -> Zygote:

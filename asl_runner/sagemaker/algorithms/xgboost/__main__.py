@@ -39,7 +39,8 @@ def run_zygote(descriptor: int) -> int:
 def run_training(tree: Tree) -> int:
     """0, or 1 with the reason in `output/failure` and in the log."""
     from asl_runner.sagemaker.algorithms.xgboost.output import log
-    from asl_runner.sagemaker.algorithms.xgboost.train import exit_on_sigterm, log_warnings, train
+    from asl_runner.sagemaker.algorithms.xgboost.termination import exit_on_sigterm
+    from asl_runner.sagemaker.algorithms.xgboost.train import log_warnings, train
 
     exit_on_sigterm()
     log_warnings()

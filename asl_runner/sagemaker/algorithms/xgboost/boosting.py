@@ -44,7 +44,7 @@ REMOVED = frozenset({"predictor", "sketch_eps", "dsplit", "deterministic_histogr
 """Accepted by the container, unknown to today's xgboost, without effect on the result."""
 
 USER_ERRORS = (
-    "label must be in [0,1] for logistic regression",
+    "for logistic regression",
     "label must be in [0, num_class)",
     "in the range of [0, num_class)",
     "feature_names mismatch",

@@ -7,6 +7,7 @@ from typing import Any
 
 from asl_runner.sagemaker.algorithms.xgboost.engine import load_xgboost
 from asl_runner.sagemaker.algorithms.xgboost.output import print_round
+from asl_runner.sagemaker.algorithms.xgboost.termination import exit_if_requested
 
 AfterRound = Callable[[Any, int], object]
 """Takes the booster and the number of the round, from 0 also after a resume."""
@@ -21,6 +22,7 @@ def round_callback(first_round: int, actions: list[AfterRound]) -> Any:
             print_round(first_round + number, evaluations)
         for action in actions:
             action(booster, first_round + number)
+        exit_if_requested()
         return False
 
     # xgboost accepts only instances of its own class, which is not known before it is loaded.

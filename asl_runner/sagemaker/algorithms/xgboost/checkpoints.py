@@ -20,8 +20,12 @@ MODEL_FORMAT = "ubj"
 def save_model(booster: Any, path: Path) -> None:
     """Writes the model so that `path` never holds a part of it."""
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(booster.save_raw(raw_format=MODEL_FORMAT))
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(booster.save_raw(raw_format=MODEL_FORMAT))
+        temporary.replace(path)
+    finally:
+        # Still there only when a signal or a full disk came between.
+        temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(booster: Any, directory: Path, number: int) -> None:

@@ -19,16 +19,21 @@ import numpy as np
 from asl_runner.sagemaker.algorithms.xgboost.errors import UserError
 
 SNIFFED_CHARACTERS = 4096
+DELIMITERS = ",;\t| "
 
 
 def sniff_delimiter(line: str) -> str:
     """The delimiter of a line of CSV; raises `UserError` with the container's message when none can be told."""
+    sample = line[:SNIFFED_CHARACTERS]
+    # The parts of numbers repeat as regularly as a delimiter does; only one of these separates them.
+    likely = [mark for mark in DELIMITERS if mark in sample]
     try:
-        found = csv.Sniffer().sniff(line[:SNIFFED_CHARACTERS]).delimiter
+        found = csv.Sniffer().sniff(sample, "".join(likely) or None).delimiter
     except csv.Error as problem:
-        raise UserError(f"Could not determine delimiter on line {line[:50]}:\n{problem}") from None
-    # Digits and points repeat as regularly as a delimiter does.
-    return "," if found.isalnum() or found in ".-+" else found
+        if not likely:
+            raise UserError(f"Could not determine delimiter on line {line[:50]}:\n{problem}") from None
+        found = likely[0]
+    return found if found in DELIMITERS or (not found.isalnum() and found not in "+-._") else ","
 
 
 def read_csv(path: Path) -> Any:

@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,18 +37,29 @@ def serve(tree: Tree) -> int:
     listener.setblocking(False)
     workers = worker_count()
     threads = 1 if workers > 1 else _number("OMP_NUM_THREADS")
-    signal.signal(signal.SIGTERM, _exit)
     # Forked before anything has used OpenMP: its threads would not exist in the children.
     children = [child for _ in range(workers - 1) if (child := os.fork())]
     is_first = len(children) == workers - 1
-    try:
-        if is_first:
-            log(f"Starting {workers} workers on port {listener.getsockname()[1]}")
-        Server(listener, Inference(tree.model, threads=threads), workers).serve_forever(poll_interval=60.0)
-    finally:
-        if is_first:
-            _end(children)
+    exit_on_sigterm(children if is_first else [])
+    if is_first:
+        log(f"Starting {workers} workers on port {listener.getsockname()[1]}")
+    Server(listener, Inference(tree.model, threads=threads), workers).serve_forever(poll_interval=60.0)
     return 0
+
+
+def exit_on_sigterm(children: list[int]) -> None:
+    """SIGTERM ends this worker and `children` at once.
+
+    Not by an exception: one that a signal handler raises is lost where Python ignores exceptions, as in finalizers.
+    """
+
+    def end(_signal: int, _frame: object) -> None:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def worker_count() -> int:
@@ -116,7 +126,6 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = self._body()
         if body is None:
-            self.close_connection = True
             self._send(Answer(413, f"The payload is larger than {self.server.largest_body} bytes".encode()))
             return
         headers = self.headers
@@ -125,16 +134,23 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes | None:
         """The request's body, also a chunked one; None when it is too large."""
         limit = self.server.largest_body
+        kept: list[bytes] = []
+        size = 0
+        # A body that is too large is read to its end all the same: a client does not read answers while it sends.
+        for part in self._parts():
+            size += len(part)
+            if size <= limit:
+                kept.append(part)
+        return b"".join(kept) if size <= limit else None
+
+    def _parts(self) -> Iterable[bytes]:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            parts: list[bytes] = []
-            for part in self._chunks():
-                parts.append(part)
-                limit -= len(part)
-                if limit < 0:
-                    return None
-            return b"".join(parts)
-        length = int(self.headers.get("Content-Length") or 0)
-        return None if length > limit else self.rfile.read(length)
+            yield from self._chunks()
+            return
+        rest = int(self.headers.get("Content-Length") or 0)
+        while rest > 0 and (part := self.rfile.read(min(rest, MEGABYTE))):
+            rest -= len(part)
+            yield part
 
     def _chunks(self) -> Iterable[bytes]:
         while size := int(self.rfile.readline().split(b";")[0], 16):
@@ -155,12 +171,6 @@ class Handler(BaseHTTPRequestHandler):
         """Requests are not logged: a batch transform makes thousands."""
 
 
-def _exit(_signal: int, _frame: object) -> None:
-    # The signal goes to the whole group, and from the first worker to the others: the second one comes too late.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(0)
-
-
 def _address() -> tuple[str, int]:
     port = _number("SAGEMAKER_BIND_TO_PORT")
     return (os.environ.get("SAGEMAKER_BIND_TO_HOST", "127.0.0.1"), 8080 if port is None else port)
@@ -169,12 +179,3 @@ def _address() -> tuple[str, int]:
 def _number(variable: str) -> int | None:
     text = os.environ.get(variable, "")
     return int(text) if text.isdigit() else None
-
-
-def _end(children: list[int]) -> None:
-    for child in children:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGTERM)
-    for child in children:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(child, 0)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -81,11 +79,6 @@ def _read(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError) as problem:
         raise PlatformError(f"{path} cannot be read: {problem}") from problem
     return document
-
-
-def exit_on_sigterm() -> None:
-    """SIGTERM ends the program with 0 between two rounds; what is in `model/` by then is the job's model."""
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
 
 
 def log_warnings() -> None:
