@@ -49,7 +49,6 @@ CODES: dict[str, Code] = {
     ),
     "ASL112": Code("error", _SCHEMA, "JSONPath state in a JSONata machine", "Set JSONata state by state instead."),
     "ASL113": Code("error", _SCHEMA, "Field of a distributed Map only", "Set `ProcessorConfig.Mode` to `DISTRIBUTED`."),
-    "ASL114": Code("error", _SCHEMA, "Text too long", "Shorten the text."),
     "ASL115": Code(
         "error", _SCHEMA, "Field does not fit the others", "Remove the field, or change what it depends on."
     ),

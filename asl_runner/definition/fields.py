@@ -27,8 +27,7 @@ class Anything(Kind, frozen=True):
 
 
 class String(Kind, frozen=True):
-    nonempty: bool = False
-    longest: int | None = None
+    pass
 
 
 class Boolean(Kind, frozen=True):
