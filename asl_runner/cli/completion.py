@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-VARIABLE = "_ASL_RUNNER_COMPLETE"
+from asl_runner.cli.entry import COMPLETION_VARIABLE, PROGRAM, command_group
 
 
 @click.command("completion")
@@ -20,9 +20,7 @@ def command(shell: str) -> None:
     """
     from click.shell_completion import ShellComplete, get_completion_class
 
-    from asl_runner.cli.entry import command_group
-
     found = get_completion_class(shell)
     assert found is not None
     # The plain class's `source`: bash's own first runs bash to look at its version.
-    click.echo(ShellComplete.source(found(command_group(), {}, "asl-runner", VARIABLE)))
+    click.echo(ShellComplete.source(found(command_group(), {}, PROGRAM, COMPLETION_VARIABLE)))

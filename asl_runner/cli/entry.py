@@ -13,9 +13,13 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import shell_complete
 
 from asl_runner.cli.overview import COMMANDS, overview
-from asl_runner.errors import AslRunnerError, InvalidDefinition, UsageError
+from asl_runner.errors import AslRunnerError, InvalidDefinition, NotFound, UsageError
+
+PROGRAM = "asl-runner"
+COMPLETION_VARIABLE = "_ASL_RUNNER_COMPLETE"
 
 EXIT_NOT_SUCCEEDED = 1
 EXIT_USAGE = 2
@@ -59,7 +63,7 @@ def command_group() -> Commands:
     """The whole command line as a click group."""
     from asl_runner import __version__
 
-    group = Commands(name="asl-runner", context_settings={"help_option_names": ["-h", "--help"]})
+    group = Commands(name=PROGRAM, context_settings={"help_option_names": ["-h", "--help"]})
     return click.version_option(__version__, message="asl-runner %(version)s")(group)
 
 
@@ -76,9 +80,16 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    group = command_group()
     try:
-        result: Any = command_group().main(list(arguments), prog_name="asl-runner", standalone_mode=False)
+        if instruction := os.environ.get(COMPLETION_VARIABLE):
+            return shell_complete(group, {}, PROGRAM, COMPLETION_VARIABLE, instruction)
+        # Not `group.main`: it would end the process when the reader of the output goes away.
+        with group.make_context(PROGRAM, list(arguments)) as context:
+            result: Any = group.invoke(context)
         return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as asked:
         click.echo(asked.ctx.get_help() if asked.ctx else overview(), err=True)
         return EXIT_USAGE
@@ -89,7 +100,7 @@ def _run(arguments: Sequence[str]) -> int:
         click.echo("Interrupted.", err=True)
         return EXIT_INTERRUPTED
     except AslRunnerError as problem:
-        click.echo(f"Error: {problem}", err=True)
+        click.echo(_message(problem), err=True)
         return _exit_code(problem)
     except BrokenPipeError:
         raise
@@ -100,9 +111,19 @@ def _run(arguments: Sequence[str]) -> int:
         return EXIT_DEFECT
 
 
-def _exit_code(problem: AslRunnerError) -> int:
-    from asl_runner.errors import NotFound
+def _message(problem: AslRunnerError) -> str:
+    """What went wrong; of an invalid definition every problem with its place."""
+    if isinstance(problem, InvalidDefinition):
+        from asl_runner.definition import diagnostics, render
 
+        if isinstance(problem, diagnostics.InvalidDefinition) and problem.diagnostics:
+            file = problem.diagnostics[0].file or "The definition"
+            checked = render.Checked(file=file, diagnostics=problem.diagnostics)
+            return render.as_text(checked, color=sys.stderr.isatty() and not os.environ.get("NO_COLOR")).rstrip("\n")
+    return f"Error: {problem}"
+
+
+def _exit_code(problem: AslRunnerError) -> int:
     if isinstance(problem, InvalidDefinition):
         return EXIT_INVALID_DEFINITION
     return EXIT_USAGE if isinstance(problem, UsageError | NotFound) else EXIT_NOT_SUCCEEDED

@@ -134,9 +134,9 @@ class LiveProgress:
         tracker = self._tracker
         start = tracker.start or self._now()
         took = duration(max(0.0, (tracker.end or self._now()) - start))
-        label = f"{machine}  {name}" if name else machine
-        remark = Text(tracker.status, style=_COLOURS.get(tracker.status, "")) if tracker.end else None
-        return _Line(tracker.status, 0, label, took, remark)
+        remark = Text(f"{tracker.status}  " if tracker.end else "", style=_COLOURS.get(tracker.status, ""))
+        remark.append(name, style="dim")
+        return _Line(tracker.status, 0, machine, took, remark)
 
     def _foot(self) -> list[RenderableType]:
         tracker = self._tracker
@@ -162,8 +162,7 @@ class LiveProgress:
         job = self._job(visit)
         yield _Line(visit.status, depth, visit.state, took, self._remark(visit, job))
         if job is not None:
-            for trial in job.trials:
-                yield self._trial_line(trial, job, depth + 1)
+            yield from self._trial_lines(job, depth + 1)
         children = sorted(visit.children.values(), key=lambda child: (child.status != "RUNNING", child.index))
         for child in sorted(children[:CHILDREN], key=lambda child: child.index):
             yield from self._child_lines(child, depth + 1)
@@ -206,10 +205,21 @@ class LiveProgress:
             parts.append((reason(visit.error, visit.cause, REMARK), _COLOURS[visit.status]))
         return Text("  ").join(Text(text, style=style) for text, style in parts if text)
 
-    def _trial_line(self, trial: TrialProgress, job: JobProgress, depth: int) -> _Line:
-        status = _JOB_STATUS.get(trial.status, "RUNNING" if trial.started else "")
-        took = duration((trial.ended or time.time()) - trial.started) if trial.started else ""
-        return _Line(status, depth, short_name(trial, job.name), took, _trial_remark(trial, job))
+    def _trial_lines(self, job: JobProgress, depth: int) -> Iterator[_Line]:
+        """A table of the trials: heading, then objective and hyperparameters of each in columns."""
+        if not job.trials:
+            return
+        names = list(dict.fromkeys(name for trial in job.trials for name in trial.hyperparameters))
+        star = "★" if self._unicode else "*"
+        rows = [[job.objective or "objective", *names], *(_trial_cells(trial, names, star) for trial in job.trials)]
+        widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        heading, *cells = ["  ".join(map(_pad, row, widths)) for row in rows]
+        yield _Line("", depth, "trial", "", Text(heading, style="dim"))
+        for trial, text in zip(job.trials, cells, strict=True):
+            status = _JOB_STATUS.get(trial.status, "RUNNING" if trial.started else "")
+            took = duration((trial.ended or time.time()) - trial.started) if trial.started else ""
+            style = "bold green" if trial.best else "" if trial.value is not None else "dim"
+            yield _Line(status, depth, short_name(trial, job.name), took, Text(text, style=style))
 
     def _text(self, line: _Line, width: int) -> Text:
         indent = "  " * line.depth + line.mark
@@ -220,7 +230,7 @@ class LiveProgress:
         text.append(self._glyph(line.status) + " ", style=_COLOURS.get(line.status, "dim"))
         text.append(label, style="bold" if line.depth == 0 else "dim" if line.status == "" else "")
         text.append(" " * max(0, room - cell_len(label)))
-        text.append(f"  {line.took:>10}", style="dim")
+        text.append(f"  {line.took:>8}", style="dim")
         text.append("  ")
         text.append_text(line.remark)
         return text
@@ -243,16 +253,14 @@ def _job_remark(job: JobProgress) -> Iterator[tuple[str, str]]:
         yield f"{name} {value:.5g}", ""
 
 
-def _trial_remark(trial: TrialProgress, job: JobProgress) -> Text:
-    text = Text()
+def _trial_cells(trial: TrialProgress, names: Sequence[str], star: str) -> list[str]:
+    """What a trial's row says: its objective, or why there is none yet, and its hyperparameters."""
     if trial.value is not None:
-        text.append(f"{job.objective} {trial.value:<8.5g}", style="bold green" if trial.best else "")
-        text.append(" best  " if trial.best else "       ", style="bold green")
-    elif trial.started is None:
-        text.append("waiting  ", style="dim")
+        first = f"{trial.value:.5g} {star if trial.best else ' '}"
     else:
-        text.append(f"{trial.secondary_status}  ", style="cyan")
-    for name, value in trial.hyperparameters.items():
-        text.append(f"{name}=", style="dim")
-        text.append(f"{short_value(value)}  ")
-    return text
+        first = "waiting" if trial.started is None else trial.secondary_status or trial.status
+    return [first, *(short_value(trial.hyperparameters.get(name, "")) for name in names)]
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - cell_len(text))

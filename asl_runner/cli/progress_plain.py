@@ -20,6 +20,7 @@ from asl_runner.history.events import TERMINAL, Event
 LINES_AT_ONCE = 60
 """What one drawing prints at most; a loop of thousands of states is summed up."""
 
+_WAITING = ("Task", "Wait", "Parallel", "Map")
 _CHILD = re.compile(r"(?:^|/)([^/]*):\d+\.(\d+)(?=/|$)")
 
 
@@ -39,6 +40,8 @@ class _Place(Struct):
 
     state: str = ""
     entered: float = 0.0
+    waits: bool = False
+    """Whether its state is of a type that takes time."""
     attempts: int = 0
     starts: dict[str, int] = {}
     """How often each Map has started its items."""
@@ -73,7 +76,8 @@ class PlainProgress:
         if self._jobs is not None:
             self._tell_trials(self._jobs)
         if self._dropped:
-            self._lines.append(f"... {self._dropped:,} more lines left out; `asl-runner history` has them all")
+            note = f"... {self._dropped:,} more lines left out; `asl-runner history` has them all"
+            self._lines.insert(LINES_AT_ONCE, note)
         if self._lines:
             self._stream.write("\n".join(self._lines) + "\n")
             self._stream.flush()
@@ -87,9 +91,12 @@ class PlainProgress:
         place = self._places.setdefault(scope, _Place())
         if kind.endswith("StateEntered"):
             place.state, place.entered, place.attempts = details["name"], event.time, 0
-            self._say(event, f"entered ({kind.removesuffix('StateEntered')})", seldom=False)
+            place.waits = kind.startswith(_WAITING)
+            if place.waits:
+                self._say(event, f"entered ({kind.removesuffix('StateEntered')})", seldom=False)
         elif kind.endswith("StateExited"):
-            self._say(event, f"exited after {duration(event.time - place.entered)}", seldom=False)
+            took = f"exited after {duration(event.time - place.entered)}"
+            self._say(event, took if place.waits else kind.removesuffix("StateExited"), seldom=False)
             place.state = ""
         elif kind.endswith(("Scheduled", "ParallelStateStarted", "MapStateStarted")):
             place.attempts += 1

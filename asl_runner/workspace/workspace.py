@@ -80,8 +80,8 @@ class Workspace:
         preflight.check_input(text, limits)
         tasks = self.local.tasks_for(machine)
         ticking = _clock(clock)
-        record = self._record(machine, machine_name, name, text, ticking.now())
         store = self._store_to_write()
+        record = self._record(machine, machine_name, name, text, ticking.now())
         record = await asyncio.wrap_future(store.submit_create(record))
         info = ExecutionInfo(
             arn=record.arn,
