@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Iterator
 
 from benchmarks.measure import Row
@@ -46,4 +45,4 @@ def _markdown(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

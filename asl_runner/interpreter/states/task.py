@@ -96,9 +96,10 @@ async def _answer(frame: Frame, call: TaskCall) -> Json:
     try:
         return await frame.run.ports.tasks.call(call)
     except TaskFailed as failed:
+        limits = frame.run.limits
         raise Failure(
-            None if failed.error is None else failed.error[: frame.run.limits.error_characters],
-            None if failed.cause is None else failed.cause[: frame.run.limits.cause_characters],
+            _cut(failed.error, limits.error_characters),
+            _cut(failed.cause, limits.cause_characters),
             task=True,
             catchable=failed.error != errors.RUNTIME,
         ) from failed
@@ -113,6 +114,11 @@ async def _answer(frame: Frame, call: TaskCall) -> Json:
         raise Failure(errors.TIMEOUT, None, task=True, heartbeat=passed == "heartbeat") from None
     finally:
         deadlines.cancel()
+
+
+def _cut(text: str | None, characters: int) -> str | None:
+    """At most so many characters, of which every one can be written as UTF-8."""
+    return None if text is None else text[:characters].encode("utf-8", "replace").decode("utf-8")
 
 
 def _log_name(state: str, event_id: int) -> str:
