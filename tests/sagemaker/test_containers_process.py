@@ -8,13 +8,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asl_runner.errors import UsageError
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree
-from asl_runner.sagemaker.containers.process import start
+from asl_runner.sagemaker.containers.inference import NotReady, wait_until_ready
+from asl_runner.sagemaker.containers.process import free_port, start
 
 
 def spec_of(root: Path, program: str, **changes: object) -> ContainerSpec:
@@ -191,3 +193,22 @@ def test_many_at_once_from_threads(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert codes == {number: number for number in range(8)}
+
+
+def test_a_server_that_ends_or_never_answers_is_not_ready(tmp_path: Path) -> None:
+    ended = start(spec_of(tmp_path / "a", "raise SystemExit(3)"))
+    with pytest.raises(NotReady, match="ended with exit code 3 before it answered /ping"):
+        wait_until_ready(ended, free_port(), 60)
+    silent = start(spec_of(tmp_path / "b", "import time; time.sleep(60)"))
+    with pytest.raises(NotReady, match="did not answer /ping with 200 on port"):
+        wait_until_ready(silent, free_port(), 0.01)
+    silent.stop(0)
+
+
+def test_a_full_disk_does_not_block_the_container(tmp_path: Path) -> None:
+    spec = replace(spec_of(tmp_path, "print('x' * 100000)"), log_path=Path("/dev/full"))
+    container = start(spec)
+    with pytest.raises(OSError, match="No space left"):
+        container.wait(30)
+    assert container.status is not None
+    assert container.status.ok

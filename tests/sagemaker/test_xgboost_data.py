@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xgboost_programs import dense_record
 
 from asl_runner.sagemaker.algorithms.xgboost.channels import validate_channels
 from asl_runner.sagemaker.algorithms.xgboost.csv_format import parse_csv, read_csv, sniff_delimiter, with_missing
@@ -127,25 +128,6 @@ def test_libsvm() -> None:
 def test_what_is_not_libsvm(line: str) -> None:
     with pytest.raises(UserError, match="of file 'd' is not 'LIBSVM' format"):
         parse_libsvm([line], "d")
-
-
-def dense_record(values: list[float], label: float | None) -> bytes:
-    """A record as Amazon's algorithms write it: `features` and `label` maps with the key `values`."""
-    body = bytes([1 << 3 | 2]) + framed(entry(values))
-    if label is not None:
-        body += bytes([2 << 3 | 2]) + framed(entry([label]))
-    return struct.pack("<II", 0xCED7230A, len(body)) + body + b"\0" * (-len(body) % 4)
-
-
-def entry(values: list[float]) -> bytes:
-    packed = struct.pack(f"<{len(values)}f", *values)
-    tensor = b"\x0a" + framed(packed)
-    return b"\x0a" + framed(b"values") + b"\x12" + framed(b"\x12" + framed(tensor))
-
-
-def framed(content: bytes) -> bytes:
-    assert len(content) < 128
-    return bytes([len(content)]) + content
 
 
 def test_recordio() -> None:

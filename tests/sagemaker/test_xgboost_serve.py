@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from test_xgboost_data import dense_record
-from xgboost_programs import CURRENT, classes, run_training, serving, table
+from xgboost_programs import CURRENT, classes, dense_record, run_training, serving, table
 
 from asl_runner.sagemaker.containers.inference import InferenceClient
 

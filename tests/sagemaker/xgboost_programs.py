@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,3 +141,22 @@ def serving(
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
+
+
+def dense_record(values: list[float], label: float | None) -> bytes:
+    """A record as Amazon's algorithms write it: `features` and `label` maps with the key `values`."""
+    body = bytes([1 << 3 | 2]) + framed(entry(values))
+    if label is not None:
+        body += bytes([2 << 3 | 2]) + framed(entry([label]))
+    return struct.pack("<II", 0xCED7230A, len(body)) + body + b"\0" * (-len(body) % 4)
+
+
+def entry(values: list[float]) -> bytes:
+    packed = struct.pack(f"<{len(values)}f", *values)
+    tensor = b"\x0a" + framed(packed)
+    return b"\x0a" + framed(b"values") + b"\x12" + framed(b"\x12" + framed(tensor))
+
+
+def framed(content: bytes) -> bytes:
+    assert len(content) < 128
+    return bytes([len(content)]) + content

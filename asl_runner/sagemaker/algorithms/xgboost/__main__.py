@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import traceback
+from importlib.util import find_spec
 
-from asl_runner.sagemaker.algorithms.xgboost.errors import ToolkitError, failure_text
+from asl_runner.sagemaker.algorithms.xgboost.errors import PlatformError, ToolkitError, failure_text
 from asl_runner.sagemaker.containers.tree import Tree
 
 USAGE = "usage: python -m asl_runner.sagemaker.algorithms.xgboost train|serve"
@@ -13,6 +14,9 @@ USAGE = "usage: python -m asl_runner.sagemaker.algorithms.xgboost train|serve"
 
 def main(arguments: list[str]) -> int:
     """The exit code of the program named by the one argument."""
+    if arguments in (["train"], ["serve"]) and (problem := missing_packages()):
+        sys.stderr.write(f"{problem}\n")
+        return refuse(Tree.of_this_process(), PlatformError(problem))
     if arguments == ["train"]:
         return run_training(Tree.of_this_process())
     if arguments == ["serve"]:
@@ -50,10 +54,23 @@ def run_training(tree: Tree) -> int:
         if not isinstance(error, ToolkitError):
             sys.stdout.write(traceback.format_exc())
         log(failure_text(error), "ERROR")
-        tree.output.mkdir(parents=True, exist_ok=True)
-        tree.failure.write_text(failure_text(error), encoding="utf-8")
-        return 1
+        return refuse(tree, error)
     return 0
+
+
+def refuse(tree: Tree, error: Exception) -> int:
+    """Writes the failure file; the exit code."""
+    tree.output.mkdir(parents=True, exist_ok=True)
+    tree.failure.write_text(failure_text(error), encoding="utf-8")
+    return 1
+
+
+def missing_packages() -> str | None:
+    """What to install, when the packages of the algorithm are not there."""
+    missing = [name for name in ("numpy", "scipy", "xgboost") if find_spec(name) is None]
+    if not missing:
+        return None
+    return f"The built-in XGBoost needs {', '.join(missing)}. Install it with: pip install 'asl-runner[ml]'"
 
 
 if __name__ == "__main__":
