@@ -1,0 +1,215 @@
+"""What a person gets wrong, and what a machine runs out of: one message, the right exit code, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import PASS, asl_runner, task, write
+
+TEN_FAULTS: dict[str, Any] = {
+    "StartAt": "Nowhere",
+    "TimeoutSeconds": "soon",
+    "States": {
+        "A": {"Type": "Pass", "Next": "Missing"},
+        "B": {"Type": "Choise"},
+        "C": {"Type": "Task", "End": True},
+        "D": {"Type": "Wait", "Seconds": 1, "Timestamp": "2026-01-01T00:00:00Z", "End": True},
+        "E": {"Type": "Choice", "Choices": []},
+        "F": {"Type": "Map", "End": True},
+        "G": {"Type": "Pass", "InputPath": "$.[", "End": True},
+        "H": {"Type": "Pass", "Parameters": {"x.$": "States.Nope($)"}, "Next": "A", "End": True},
+    },
+}
+
+
+def refused(ran: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert ran.returncode == code, ran.stderr
+    assert ran.stdout == ""
+    assert "Traceback" not in ran.stderr
+    for word in words:
+        assert word in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "name, text, words",
+    [
+        ("a.json", '{"StartAt": "A",', ["a.json:1:"]),
+        ("a.yaml", "StartAt: A\nStates: [", ["a.yaml:2:"]),
+        ("a.json", "", ["a.json"]),
+        ("a.json", "[]", ["a.json", "JSON object"]),
+    ],
+)
+def test_a_malformed_definition_is_placed(tmp_path: Path, name: str, text: str, words: list[str]) -> None:
+    write(tmp_path, name, text)
+    refused(asl_runner(tmp_path, "run", name), 3, *words)
+    assert not (tmp_path / ".asl-runner").exists()
+
+
+def test_ten_faults_are_told_at_once(tmp_path: Path) -> None:
+    write(tmp_path, "ten.asl.json", json.dumps(TEN_FAULTS, indent=1))
+    ran = asl_runner(tmp_path, "run", "ten.asl.json")
+    refused(ran, 3, 'did you mean "Choice"?')
+    assert ran.stderr.count("error ASL") >= 10
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["absent.asl.json"], ["There is no file absent.asl.json."]),
+        (["oder.asl.json"], ["Did you mean order.asl.json?"]),
+        (["."], ["is a directory"]),
+        (["order.asl.json", "--input", '{"id"'], ["not JSON", "line 1, column 6", "--input @file.json"]),
+        (["order.asl.json", "--input", ""], ["not JSON", "empty"]),
+        (["order.asl.json", "--input", "NaN"], ["not JSON", "NaN"]),
+        (["order.asl.json", "--input", "@absent.json"], ["absent.json cannot be read"]),
+        (["order.asl.json", "--input", "[" * 60_000], ["not JSON"]),
+        (["order.asl.json", "--name", "a b"], ["'a b' holds ' '"]),
+        (["order.asl.json", "--name", "x" * 81], ["81 characters", "1 to 80"]),
+        (["order.asl.json", "--config", "absent.toml"], ["absent.toml", "cannot be read"]),
+        (["order.asl.json", "--nmae", "x"], ["No such option", "--name"]),
+        (["order.asl.json", "--clock", "slow"], ["'slow'", "'virtual'"]),
+    ],
+    ids=lambda value: None if isinstance(value, list) and len(" ".join(value)) > 99 else str(value)[:60],
+)
+def test_wrong_arguments_say_what_is_right(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    refused(asl_runner(tmp_path, "run", *arguments), 2, *words)
+
+
+def test_an_unknown_command_names_a_near_one(tmp_path: Path) -> None:
+    refused(asl_runner(tmp_path, "rnu"), 2, "Did you mean 'run'?")
+
+
+def test_an_input_over_the_limit_is_refused_as_on_aws(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    write(tmp_path, "edge.json", json.dumps("é" * 131_071))
+    write(tmp_path, "over.json", json.dumps("é" * 131_071 + "e"))
+    assert asl_runner(tmp_path, "run", "-q", "order.asl.json", "--input", "@edge.json").returncode == 0
+    ran = asl_runner(tmp_path, "run", "order.asl.json", "--input", "@over.json")
+    refused(ran, 2, "262,145 bytes", "at most 262,144")
+
+
+def test_an_unknown_function_gets_its_configuration_spelled_out(tmp_path: Path) -> None:
+    write(tmp_path, "lambdas/send_invoice.py", "def handler(event, context):\n    return 1\n")
+    write(tmp_path, "pay.asl.json", task("send-invoices"))
+    refused(
+        asl_runner(tmp_path, "run", "pay.asl.json"),
+        2,
+        "State 'T' cannot run here",
+        '[functions]\n"send-invoices" = "lambdas/send_invoice.py"',
+    )
+    assert not (tmp_path / ".asl-runner" / "workspace.db").exists()
+    write(tmp_path, "asl-runner.toml", '[functions]\n"send-invoices" = "lambdas/send_invoice.py"\n')
+    assert asl_runner(tmp_path, "run", "-q", "pay.asl.json").stdout == "1\n"
+
+
+def test_resources_of_other_services_are_refused_before_the_start(tmp_path: Path) -> None:
+    machine = task("x")
+    machine["States"]["T"]["Resource"] = "arn:aws:states:::sqs:sendMessage"
+    write(tmp_path, "m.asl.json", machine)
+    refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "sqs:sendMessage is not available", "sagemaker")
+    machine["States"]["T"]["Resource"] = "arn:aws:states:::sagemaker:createEndpoint"
+    write(tmp_path, "m.asl.json", machine)
+    refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "createEndpoint is not available", "createTrainingJob")
+
+
+def test_placeholders_of_a_template_are_refused(tmp_path: Path) -> None:
+    machine = task("x")
+    machine["States"]["T"]["Resource"] = "${SendFunctionArn}"
+    write(tmp_path, "m.asl.json", machine)
+    refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "${SendFunctionArn}")
+
+
+@pytest.mark.parametrize(
+    "body, error, cause",
+    [
+        ("raise KeyError('id')", "KeyError", "'id'"),
+        ("import os; os._exit(3)", "Runtime.ExitError", "exit status 3"),
+        ("import time; time.sleep(600)", "Sandbox.Timedout", "timed out after 1.00 seconds"),
+        ("return {1, 2}", "Runtime.MarshalError", "not JSON serializable"),
+        ("return 'x' * 300_000", "States.DataLimitExceeded", "maximum number of bytes"),
+    ],
+    ids=["raises", "exits", "hangs", "not-json", "too-much"],
+)
+def test_a_function_that_misbehaves_fails_the_execution(tmp_path: Path, body: str, error: str, cause: str) -> None:
+    write(tmp_path, "bad.py", f"def handler(event, context):\n    {body}\n")
+    write(tmp_path, "asl-runner.toml", '[functions]\nbad = { path = "bad.py", timeout = 1 }\n')
+    write(tmp_path, "m.asl.json", task("bad"))
+    ran = asl_runner(tmp_path, "run", "-q", "--json", "m.asl.json")
+    document = json.loads(ran.stdout)
+    assert (ran.returncode, document["status"], document["error"]) == (1, "FAILED", error)
+    assert cause in document["cause"]
+
+
+@pytest.mark.parametrize("command", ["describe", "history", "stop"])
+def test_an_unknown_execution_gets_close_names(tmp_path: Path, command: str) -> None:
+    refused(asl_runner(tmp_path, command, "latest"), 2, "running a state machine")
+    write(tmp_path, "order.asl.json", PASS)
+    asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "order-2026")
+    asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "order-2027")
+    refused(asl_runner(tmp_path, command, "ordr-2026"), 2, "Did you mean order-2026")
+    refused(asl_runner(tmp_path, command, "order-"), 2, "order-2026", "order-2027", "more of the name")
+
+
+def test_an_ended_execution_cannot_be_stopped(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    asl_runner(tmp_path, "run", "-q", "order.asl.json")
+    refused(asl_runner(tmp_path, "stop", "latest"), 2, "is not running", "SUCCEEDED")
+
+
+@contextmanager
+def mounted(directory: Path, options: str) -> Iterator[Path]:
+    """A file system in memory; skips where it cannot be mounted."""
+    directory.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+def test_a_read_only_directory_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    if os.geteuid() == 0:
+        with mounted(tmp_path / "kept", "ro") as kept:
+            ran = asl_runner(tmp_path, "run", "-q", "order.asl.json", "--workspace", str(kept / "w"))
+    else:
+        kept = tmp_path / "kept"
+        kept.mkdir(mode=0o555)
+        ran = asl_runner(tmp_path, "run", "-q", "order.asl.json", "--workspace", str(kept / "w"))
+    refused(ran, 1, str(kept / "w"))
+
+
+def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
+    write(tmp_path, "loop.asl.json", LOOP)
+    with mounted(tmp_path / "kept", "size=400k") as kept:
+        workspace = ["--workspace", str(kept / "w")]
+        refused(asl_runner(tmp_path, "run", "-q", "loop.asl.json", *workspace), 1, "the disk is full")
+        listed = asl_runner(tmp_path, "list", *workspace)
+        assert (listed.returncode, "loop" in listed.stdout) == (0, True)
+
+
+LOOP: dict[str, Any] = {
+    "StartAt": "Set",
+    "States": {
+        "Set": {"Type": "Pass", "Result": {"n": 0, "text": "x" * 500}, "Next": "Add"},
+        "Add": {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)", "text.$": "$.text"}, "Next": "More"},
+        "More": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.n", "NumericLessThan": 5000, "Next": "Add"}],
+            "Default": "End",
+        },
+        "End": {"Type": "Succeed"},
+    },
+}

@@ -1,0 +1,148 @@
+"""`asl-runner run` and what looks at its executions: output, exit codes, names, clocks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import FAIL, PASS, asl_runner, task, write
+
+
+def test_the_output_alone_is_on_stdout(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    ran = asl_runner(tmp_path, "run", "order.asl.json")
+    assert (ran.returncode, ran.stdout) == (0, '{"n":1}\n')
+    assert "A  Pass" in ran.stderr
+    assert "SUCCEEDED" in ran.stderr
+
+
+def test_quiet_says_nothing_on_stderr(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    ran = asl_runner(tmp_path, "run", "-q", "order.asl.json")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, '{"n":1}\n', "")
+
+
+def test_quiet_still_says_why_it_failed(tmp_path: Path) -> None:
+    write(tmp_path, "f.asl.json", FAIL)
+    ran = asl_runner(tmp_path, "run", "-q", "f.asl.json")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "FAILED: Order.Lost: gone\n")
+
+
+def test_json_prints_one_object(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    ran = asl_runner(tmp_path, "run", "order.asl.json", "--json", "--quiet", "--name", "first")
+    document = json.loads(ran.stdout)
+    assert list(document) == ["executionArn", "name", "status", "startDate", "stopDate", "output"]
+    assert document["executionArn"] == "arn:aws:states:us-east-1:123456789012:execution:order:first"
+    assert (document["name"], document["status"], document["output"]) == ("first", "SUCCEEDED", '{"n":1}')
+
+
+def test_json_of_a_failure_has_error_and_cause(tmp_path: Path) -> None:
+    write(tmp_path, "f.asl.json", FAIL)
+    ran = asl_runner(tmp_path, "run", "f.asl.json", "--json", "-q")
+    document = json.loads(ran.stdout)
+    assert ran.returncode == 1
+    assert (document["status"], document["error"], document["cause"]) == ("FAILED", "Order.Lost", "gone")
+    assert "output" not in document
+
+
+@pytest.mark.parametrize("form", ["argument", "file", "stdin"])
+def test_the_input_comes_as_argument_file_or_stdin(tmp_path: Path, form: str) -> None:
+    write(tmp_path, "echo.asl.json", {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    text = '{"größe": [1, 2.5, 12345678901234567890]}'
+    write(tmp_path, "input.json", text)
+    given = {"argument": text, "file": "@input.json", "stdin": "-"}[form]
+    ran = asl_runner(tmp_path, "run", "-q", "echo.asl.json", "--input", given, stdin=text)
+    assert ran.stdout == '{"größe":[1,2.5,12345678901234567890]}\n'
+
+
+def test_the_definition_comes_from_stdin_in_json_or_yaml(tmp_path: Path) -> None:
+    for text in (json.dumps(PASS), "StartAt: A\nStates:\n  A: {Type: Pass, Result: {n: 1}, End: true}\n"):
+        ran = asl_runner(tmp_path, "run", "-q", "-", stdin=text)
+        assert (ran.returncode, ran.stdout) == (0, '{"n":1}\n')
+
+
+def test_both_from_stdin_is_refused(tmp_path: Path) -> None:
+    ran = asl_runner(tmp_path, "run", "-", "--input", "-", stdin="{}")
+    assert (ran.returncode, ran.stderr) == (2, "Error: Standard input cannot be both the definition and the input.\n")
+
+
+def test_the_virtual_clock_waits_for_nothing(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "year.asl.json",
+        {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 31_536_000, "End": True}}},
+    )
+    ran = asl_runner(tmp_path, "run", "year.asl.json", "--clock", "virtual")
+    assert ran.returncode == 0
+    assert "W  exited after 365 d" in ran.stderr
+
+
+def test_a_name_is_taken_once(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    assert asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "x").returncode == 0
+    again = asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "x")
+    assert again.returncode == 2
+    assert again.stderr == (
+        "Error: Execution Already Exists: 'arn:aws:states:us-east-1:123456789012:execution:order:x'\n"
+    )
+
+
+def test_executions_are_listed_described_and_told(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    write(tmp_path, "f.asl.json", FAIL)
+    asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "first", "--input", '{"id": 7}')
+    asl_runner(tmp_path, "run", "-q", "f.asl.json", "--name", "second")
+
+    listed = asl_runner(tmp_path, "list").stdout.splitlines()
+    assert listed[0].split() == ["NAME", "STATE", "MACHINE", "STATUS", "STARTED", "DURATION"]
+    assert [line.split()[:3] for line in listed[1:]] == [["second", "f", "FAILED"], ["first", "order", "SUCCEEDED"]]
+    failed = json.loads(asl_runner(tmp_path, "list", "--status", "failed", "--json").stdout)
+    assert [row["name"] for row in failed["executions"]] == ["second"]
+
+    described = asl_runner(tmp_path, "describe", "fir").stdout
+    assert "SUCCEEDED" in described
+    assert '"id": 7' in described
+    document = json.loads(asl_runner(tmp_path, "describe", "latest", "--json").stdout)
+    assert (document["name"], document["error"], document["redriveStatus"]) == ("second", "Order.Lost", "REDRIVABLE")
+
+    table = asl_runner(tmp_path, "history", "first").stdout
+    assert [line.split()[2] for line in table.splitlines()[1:3]] == ["ExecutionStarted", "PassStateEntered"]
+    events = json.loads(asl_runner(tmp_path, "history", "first", "--json").stdout)["events"]
+    assert [event["type"] for event in events] == [
+        "ExecutionStarted",
+        "PassStateEntered",
+        "PassStateExited",
+        "ExecutionSucceeded",
+    ]
+    last = json.loads(asl_runner(tmp_path, "history", "first", "--json", "--reverse", "--limit", "1").stdout)["events"]
+    assert last == events[-1:]
+
+
+def test_a_workspace_elsewhere_and_a_configuration(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    write(tmp_path, "conf/asl-runner.toml", 'region = "eu-west-1"\naccount = "111122223333"\n')
+    ran = asl_runner(
+        tmp_path, "run", "-q", "order.asl.json", "--json", "--config", "conf/asl-runner.toml", "--workspace", "kept"
+    )
+    assert json.loads(ran.stdout)["executionArn"].startswith("arn:aws:states:eu-west-1:111122223333:execution:order:")
+    assert (tmp_path / "kept" / "workspace.db").exists()
+    assert not (tmp_path / "conf" / ".asl-runner").exists()
+
+
+def test_a_lambda_function_answers_and_logs_beside_the_execution(tmp_path: Path) -> None:
+    write(tmp_path, "lambdas/greet.py", "def handler(event, context):\n    print('said')\n    return f'hi {event}'\n")
+    write(tmp_path, "greet.asl.json", task("greet"))
+    ran = asl_runner(tmp_path, "run", "-q", "greet.asl.json", "--input", '"you"', "--name", "n")
+    assert (ran.returncode, ran.stdout) == (0, '"hi you"\n')
+    logs = list((tmp_path / ".asl-runner" / "logs" / "n").iterdir())
+    assert len(logs) == 1
+    assert "said" in logs[0].read_text()
+
+
+def test_an_empty_workspace_lists_nothing(tmp_path: Path) -> None:
+    listed = asl_runner(tmp_path, "list")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "No executions in" in listed.stderr
+    assert json.loads(asl_runner(tmp_path, "list", "--json").stdout) == {"executions": []}

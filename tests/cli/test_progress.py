@@ -1,0 +1,207 @@
+"""Progress as lines and as a live tree, drawn from real executions."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asl_runner.cli.format import duration, reason
+from asl_runner.cli.progress import choose_style
+from asl_runner.cli.progress_live import LiveProgress
+from asl_runner.cli.progress_plain import LINES_AT_ONCE, PlainProgress
+from asl_runner.configuration import Configuration
+from asl_runner.definition import load
+from asl_runner.history.events import Event
+from asl_runner.sagemaker.progress import JobProgress, TrialProgress
+from asl_runner.workspace import Workspace
+
+BUSY: dict[str, Any] = {
+    "StartAt": "Prepare",
+    "States": {
+        "Prepare": {"Type": "Pass", "Result": [1, 2, 3], "Next": "Both"},
+        "Both": {
+            "Type": "Parallel",
+            "ResultPath": None,
+            "Branches": [
+                {"StartAt": "Left", "States": {"Left": {"Type": "Wait", "Seconds": 1, "End": True}}},
+                {"StartAt": "Right", "States": {"Right": {"Type": "Wait", "Seconds": 61, "End": True}}},
+            ],
+            "Next": "Each",
+        },
+        "Each": {
+            "Type": "Map",
+            "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Wait", "Seconds": 2, "End": True}}},
+            "Next": "Lose",
+        },
+        "Lose": {"Type": "Fail", "Error": "Order.Lost", "Cause": "gone"},
+    },
+}
+
+
+async def recorded(directory: Path, machine: dict[str, Any]) -> list[Sequence[Event]]:
+    """The batches of events of one run on a virtual clock."""
+    batches: list[Sequence[Event]] = []
+    configuration = Configuration(root=directory, workspace=directory / ".asl-runner")
+    async with Workspace(configuration) as workspace:
+        running = await workspace.start(load(machine), {}, clock="virtual", observers=[batches.append])
+        await running.result()
+    return batches
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def plain(batches: list[Sequence[Event]]) -> list[str]:
+    """The lines without their times."""
+    stream = io.StringIO()
+    progress = PlainProgress(stream)
+    progress.announce("busy", "name")
+    for batch in batches:
+        progress.feed(batch)
+        progress.draw()
+    progress.finish()
+    return [line.partition("  ")[2] or line for line in stream.getvalue().splitlines()]
+
+
+async def test_lines_tell_what_takes_time(tmp_path: Path) -> None:
+    assert plain(await recorded(tmp_path, BUSY)) == [
+        "busy  started as name",
+        "Prepare  Pass",
+        "Both  entered (Parallel)",
+        "Both[0] / Left  entered (Wait)",
+        "Both[1] / Right  entered (Wait)",
+        "Both[0] / Left  exited after 1.00 s",
+        "Both[1] / Right  exited after 1 min 1 s",
+        "Both  exited after 1 min 1 s",
+        "Each  entered (Map)",
+        "Each  1 of 3 items done",
+        "Each  2 of 3 items done",
+        "Each  3 of 3 items done",
+        "Each  exited after 2.00 s",
+        "execution  FAILED after 1 min 3 s: Order.Lost: gone",
+    ]
+
+
+async def test_a_flood_is_summed_up(tmp_path: Path) -> None:
+    states = {f"S{number}": {"Type": "Pass", "Next": f"S{number + 1}"} for number in range(200)}
+    machine = {"StartAt": "S0", "States": {**states, "S200": {"Type": "Pass", "End": True}}}
+    batches = await recorded(tmp_path, machine)
+    lines = plain([[event for batch in batches for event in batch]])
+    assert len(lines) == LINES_AT_ONCE + 2
+    assert "more lines left out" in "".join(lines)
+    assert lines[-1].startswith("execution  SUCCEEDED")
+
+
+async def test_the_tree_shows_states_branches_and_counts(tmp_path: Path) -> None:
+    stream = Terminal()
+    progress = LiveProgress(stream, virtual=True)
+    progress.announce("busy", "name")
+    for batch in await recorded(tmp_path, BUSY):
+        progress.feed(batch)
+        progress.draw()
+    progress.finish()
+    drawn = stream.getvalue()
+    for words in ("Prepare", "[0]", "Left", "[1]", "Right", "0 of 3 done", "3 running", "3 of 3 done", "FAILED"):
+        assert words in drawn
+    last = drawn[drawn.rindex("busy") :]
+    for words in ("✓", "✗", "Order.Lost: gone", "asl-runner history name"):
+        assert words in last
+
+
+def test_trials_are_a_table(tmp_path: Path) -> None:
+    stream = Terminal()
+    scheduled = {
+        "resourceType": "sagemaker",
+        "resource": "createHyperParameterTuningJob.sync",
+        "parameters": b'{"HyperParameterTuningJobName":"tune"}',
+    }
+    events = [
+        Event(1, 0, 0.0, "ExecutionStarted", {"input": b"{}"}),
+        Event(2, 0, 0.0, "TaskStateEntered", {"name": "Tune", "input": b"{}"}),
+        Event(3, 2, 0.0, "TaskScheduled", scheduled),
+        Event(4, 3, 0.0, "TaskStarted", {"resourceType": "sagemaker", "resource": scheduled["resource"]}),
+    ]
+    trials = tuple(
+        TrialProgress(
+            name=f"tune-00{number}-abc",
+            number=number,
+            status=status,
+            secondary_status="Training",
+            hyperparameters={"eta": f"0.{number}2345678"},
+            value=value,
+            best=number == 1,
+            started=1.0,
+            ended=2.5,
+        )
+        for number, (status, value) in enumerate([("Completed", 0.25), ("InProgress", None)], start=1)
+    )
+    job = JobProgress(
+        kind="tuning",
+        name="tune",
+        status="InProgress",
+        secondary_status="",
+        created=0.0,
+        ended=None,
+        failure_reason=None,
+        objective="validation:rmse",
+        total=2,
+        trials=trials,
+    )
+    asked: list[str] = []
+
+    def jobs(name: str) -> JobProgress:
+        asked.append(name)
+        return job
+
+    live = LiveProgress(stream, jobs, virtual=True)
+    live.feed(events)
+    live.draw()
+    live.finish()
+    drawn = stream.getvalue()
+    assert set(asked) == {"tune"}
+    for words in ("1 of 2 trials", "001-abc", "0.25 ★", "validation:rmse", "eta", "0.1235", "Training"):
+        assert words in drawn
+
+    lines = io.StringIO()
+    told = PlainProgress(lines, jobs)
+    told.feed(events)
+    told.draw()
+    told.finish()
+    assert lines.getvalue().count("trial 001-abc  Completed  validation:rmse=0.25") == 1
+    assert "trial 002" not in lines.getvalue()
+
+
+def test_the_style_follows_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    assert choose_style("auto", quiet=False) == "live"
+    assert choose_style("auto", quiet=True) == "none"
+    assert choose_style("plain", quiet=False) == "plain"
+    monkeypatch.setenv("TERM", "dumb")
+    assert choose_style("auto", quiet=False) == "plain"
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(0, "0.00 s"), (9.994, "9.99 s"), (12.34, "12.3 s"), (60, "1 min"), (185, "3 min 5 s"), (7440, "2 h 4 min")],
+)
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_reason_is_one_line() -> None:
+    assert reason("E", None) == "E"
+    assert reason(None, None) == ""
+    assert reason("ValueError", '{"errorMessage": "bad é", "errorType": "ValueError"}') == "ValueError: bad é"
+    assert reason("E", '{"not json') == 'E: {"not json'
+    assert len(reason("E", "x" * 1000)) == 300
