@@ -16,7 +16,7 @@ from asl_runner.sagemaker.jobs.base import Job, Site, Stopped
 from asl_runner.sagemaker.jobs.training import TrainingJob
 from asl_runner.sagemaker.jobs.tuning_request import Plan, trial_request
 from asl_runner.sagemaker.kinds import TERMINAL
-from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
+from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC, Reading
 from asl_runner.sagemaker.progress import JobProgress, TrialProgress
 from asl_runner.sagemaker.ranges import texts
 from asl_runner.sagemaker.records import Document, Record
@@ -187,17 +187,19 @@ class TuningJob(Job):
         """Early stopping: a trial whose objective is worse than the median of the others' running averages ends."""
         finished = [t.job.metrics.history.get(OBJECTIVE_METRIC, []) for t in self.trials if not t.running]
         for trial in self.trials:
-            readings = trial.job.metrics.history.get(OBJECTIVE_METRIC, []) if trial.running else []
-            epoch = len(readings)
-            averages = [
-                statistics.fmean(reading.value for reading in other[:epoch])
-                for other in finished
-                if len(other) >= epoch
-            ]
-            if epoch and len(averages) >= _MEDIAN_NEEDS:
-                median, value = statistics.median(averages), readings[epoch - 1].value
-                if value > median if self.plan.minimize else value < median:
-                    trial.job.stop()
+            readings = list(trial.job.metrics.history.get(OBJECTIVE_METRIC, ())) if trial.running else []
+            if readings and self._is_hopeless([reading.value for reading in readings], finished):
+                trial.job.stop()
+
+    def _is_hopeless(self, values: Sequence[float], finished: Sequence[Sequence[Reading]]) -> bool:
+        epoch = len(values)
+        averages = [
+            statistics.fmean(reading.value for reading in other[:epoch]) for other in finished if len(other) >= epoch
+        ]
+        if len(averages) < _MEDIAN_NEEDS:
+            return False
+        median = statistics.median(averages)
+        return values[-1] > median if self.plan.minimize else values[-1] < median
 
     def _end_trials(self) -> None:
         for trial in self.trials:
