@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import Any
 
 import click
-from click.shell_completion import shell_complete
 
 from asl_runner.cli.overview import COMMANDS, overview
 from asl_runner.errors import AslRunnerError, InvalidDefinition, NotFound, UsageError
@@ -83,6 +82,8 @@ def _run(arguments: Sequence[str]) -> int:
     group = command_group()
     try:
         if instruction := os.environ.get(COMPLETION_VARIABLE):
+            from click.shell_completion import shell_complete
+
             return shell_complete(group, {}, PROGRAM, COMPLETION_VARIABLE, instruction)
         # Not `group.main`: it would end the process when the reader of the output goes away.
         with group.make_context(PROGRAM, list(arguments)) as context:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from asl_runner.workspace import Workspace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,6 +54,8 @@ def open_workspace(workspace: str | None, config: str | None) -> Workspace:
 
 def complete_execution(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the executions kept here, newest first, each with its machine and status."""
+    from click.shell_completion import CompletionItem
+
     from asl_runner.errors import AslRunnerError
 
     try:
@@ -72,6 +75,8 @@ def complete_execution(ctx: click.Context, param: click.Parameter, incomplete: s
 
 def complete_definition(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Definition files and folders."""
+    from click.shell_completion import CompletionItem
+
     from asl_runner.cli.inputs import definition_files
 
     return [CompletionItem(path, type="plain") for path in definition_files(incomplete)]

@@ -72,8 +72,10 @@ class Progress:
     def _work(self) -> None:
         try:
             while not self._ended.wait(INTERVAL):
-                self._feed()
-                self._drawing.draw()
+                # Its first event may come before anybody knows what to call it.
+                if self._announced is not None:
+                    self._feed()
+                    self._drawing.draw()
             self._feed()
             self._drawing.finish()
         except BrokenPipeError:
@@ -84,7 +86,6 @@ class Progress:
     def _feed(self) -> None:
         if self._announced is not None:
             self._drawing.announce(*self._announced)
-            self._announced = None
         while self._batches:
             self._drawing.feed(self._batches.popleft())
 

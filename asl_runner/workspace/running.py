@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from concurrent.futures import Future
+from typing import TypeAlias, cast
 
 from msgspec.structs import replace
 
-from asl_runner.history.events import Event
-from asl_runner.history.records import ExecutionRecord
+from asl_runner.history.events import TERMINAL, Event
+from asl_runner.history.records import ExecutionRecord, Status, StopRequest
 from asl_runner.history.store import Store
 from asl_runner.interpreter.execution import Execution, Outcome
-from asl_runner.interpreter.ports import Journal
 
 Observer: TypeAlias = Callable[[Sequence[Event]], None]
 """Is told every batch of events on its way to the journal; must be quick, and not change it."""
@@ -24,12 +24,14 @@ STOP_POLL = 0.25
 class RunningExecution:
     """An execution started by `Workspace.start`; it runs whether or not anybody waits for its result."""
 
-    def __init__(self, record: ExecutionRecord, execution: Execution, store: Store) -> None:
+    def __init__(self, record: ExecutionRecord, execution: Execution, journal: KeptJournal) -> None:
         self.record = record
         """As it was at the start, from `result` on as it ended."""
         self._execution = execution
-        self._store = store
+        self._journal = journal
         self._task = asyncio.create_task(self._run(), name=f"execution {record.name}")
+        # Whoever asks for the result gets the exception; one that nobody asks for is not worth a warning.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     @property
     def arn(self) -> str:
@@ -51,7 +53,16 @@ class RunningExecution:
 
         Raises `WorkspaceError` when the history could not be written. Cancelling the wait does not stop the execution.
         """
-        return await asyncio.shield(self._task)
+        outcome = await asyncio.shield(self._task)
+        self.record = replace(
+            self.record,
+            status=outcome.status,
+            stop=outcome.stop_time,
+            output=outcome.output,
+            error=outcome.error,
+            cause=outcome.cause,
+        )
+        return outcome
 
     def stop(self, error: str | None = None, cause: str | None = None) -> None:
         """Ends it with status ABORTED; `result` then returns soon. Nothing happens if it has ended."""
@@ -68,43 +79,62 @@ class RunningExecution:
         finally:
             watch.cancel()
             await asyncio.wait([watch])
-        ended = self._store.submit_finish(
-            self.arn, outcome.status, outcome.stop_time, outcome.output, outcome.error, outcome.cause
-        )
-        await asyncio.wrap_future(ended)
-        self.record = replace(
-            self.record,
-            status=outcome.status,
-            stop=outcome.stop_time,
-            output=outcome.output,
-            error=outcome.error,
-            cause=outcome.cause,
-        )
+        await self._journal.ended()
         return outcome
 
     async def _watch(self) -> None:
         """Stops the execution when somebody asked the store for it."""
         while True:
             await asyncio.sleep(STOP_POLL)
-            asked = self._store.stop_requested(self.arn)
+            asked = self._journal.stop_requested()
             if asked is not None:
                 self.stop(asked.error, asked.cause)
                 return
 
 
-class ObservedJournal:
-    """A journal whose batches observers are told of, too."""
+class KeptJournal:
+    """The `Journal` port of an execution kept in a store; tells observers of every batch.
 
-    def __init__(self, journal: Journal, observers: Sequence[Observer]) -> None:
-        self._journal = journal
+    With its last event the execution's status goes to the store, in one transaction where the writer can.
+    """
+
+    def __init__(self, store: Store, arn: str, observers: Sequence[Observer]) -> None:
+        self._store = store
+        self._arn = arn
+        self._journal = store.journal(arn)
         self._observers = tuple(observers)
+        self._finished: Future[None] | None = None
 
     def append(self, events: Sequence[Event]) -> None:
         """Takes a batch."""
         self._journal.append(events)
+        last = events[-1] if events else None
+        if last is not None and last.type in TERMINAL:
+            self._finished = self._finish(last)
         for observer in self._observers:
             observer(events)
 
     async def commit(self) -> None:
-        """Returns once everything appended so far is durable."""
+        """Returns once everything appended so far is durable. Raises `WorkspaceError` when it cannot be."""
         await self._journal.commit()
+
+    async def ended(self) -> None:
+        """Returns once the status is durable, too. Raises `WorkspaceError`."""
+        if self._finished is not None:
+            await asyncio.wrap_future(self._finished)
+
+    def stop_requested(self) -> StopRequest | None:
+        """What another process asked, if one did."""
+        return self._store.stop_requested(self._arn)
+
+    def _finish(self, last: Event) -> Future[None]:
+        details = last.details or {}
+        output = details.get("output")
+        return self._store.submit_finish(
+            self._arn,
+            cast(Status, TERMINAL[last.type]),
+            last.time,
+            None if output is None else bytes(output),
+            details.get("error"),
+            details.get("cause"),
+        )

@@ -70,9 +70,10 @@ class Workspace:
         from asl_runner.interpreter.execution import Execution
         from asl_runner.interpreter.ports import ExecutionInfo, Ports
         from asl_runner.workspace import preflight
-        from asl_runner.workspace.running import ObservedJournal, RunningExecution
+        from asl_runner.workspace.running import KeptJournal, RunningExecution
 
         limits = self._limits()
+        given = name is not None
         name = str(uuid.uuid4()) if name is None else name
         preflight.check_name(name)
         preflight.check_name(machine_name, "state machine")
@@ -82,7 +83,9 @@ class Workspace:
         ticking = _clock(clock)
         store = self._store_to_write()
         record = self._record(machine, machine_name, name, text, ticking.now())
-        record = await asyncio.wrap_future(store.submit_create(record))
+        created = asyncio.wrap_future(store.submit_create(record))
+        if given:
+            await created
         info = ExecutionInfo(
             arn=record.arn,
             name=record.name,
@@ -92,15 +95,13 @@ class Workspace:
             region=self.configuration.region,
             start_time=record.start,
         )
-        journal = store.journal(record.arn)
-        ports = Ports(
-            clock=ticking,
-            journal=ObservedJournal(journal, observers) if observers else journal,
-            tasks=tasks,
-            seed=record.seed,
-        )
-        running = RunningExecution(record, Execution(machine, input, info, ports, limits=limits), store)
+        journal = KeptJournal(store, record.arn, observers)
+        ports = Ports(clock=ticking, journal=journal, tasks=tasks, seed=record.seed)
+        execution = Execution(machine, input, info, ports, limits=limits)
+        running = RunningExecution(record, execution, journal)
         self._running.append(running)
+        # A new UUID is never taken: such an execution runs on while its record is being written.
+        running.record = await created
         return running
 
     def executions(
