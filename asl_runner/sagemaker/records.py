@@ -1,14 +1,17 @@
 """Job records: one JSON file per job, written atomically, so that jobs survive a restart and other processes see them.
 
 `<root>/<kind>/<name>/record.json` holds the Describe document in the API's wire form (timestamps as seconds since the
-epoch), the tags, and which process owns the job. A name is taken by creating its directory, which no two processes can.
+epoch), the tags, and which process owns the job. A name is taken by moving
+its directory to its place, which no two processes can.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -71,15 +74,19 @@ class Records:
         Raises `FileExistsError` when the name is taken and `WorkspaceError` when the directory cannot be written.
         """
         directory = self.directory(record.kind, record.name)
+        # Made aside and moved to its place complete: a directory without a record would hold the name for ever.
+        made = directory.with_name(f".{record.name}.{uuid.uuid4().hex}")
         try:
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            directory.mkdir()
-        except FileExistsError:
-            raise
+            made.mkdir(parents=True)
+            (made / RECORD_FILE).write_bytes(_encode(record))
+            with self._lock:
+                made.rename(directory)
+                self._remember(record)
         except OSError as error:
+            shutil.rmtree(made, ignore_errors=True)
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                raise FileExistsError(directory) from error
             raise WorkspaceError(f"cannot create the job directory {directory}: {error.strerror}") from error
-        with self._lock:
-            self._put(record)
         return directory
 
     def read(self, kind: str, name: str) -> Record | None:
@@ -120,8 +127,10 @@ class Records:
     def all(self, kind: str, prefix: str = "") -> Iterator[Record]:
         """Every record of a kind whose name starts with `prefix`, in no order."""
         folder = self.root / kind
-        names = [entry.name for entry in folder.iterdir() if entry.name.startswith(prefix)] if folder.is_dir() else []
-        for name in names:
+        entries = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        for name in entries:
+            if name.startswith(".") or not name.startswith(prefix):
+                continue
             record = self.read(kind, name)
             if record is not None:
                 yield record
@@ -131,12 +140,14 @@ class Records:
         return record.owner is not None and not is_alive(self.root / OWNERS, record.owner)
 
     def _put(self, record: Record) -> None:
+        # Remembered first: on a full disk the job still ends, for those who wait for it in this process.
+        self._remember(record)
+        write_atomically(self.directory(record.kind, record.name) / RECORD_FILE, _encode(record))
+
+    def _remember(self, record: Record) -> None:
         # A record of this process changes only here, so it need not be read back; other records are read each time.
-        # It is remembered first: on a full disk the job still ends, for those who wait for it in this process.
         if self._owner is not None and record.owner == self._owner.token:
             self._mine[(record.kind, record.name)] = record
-        path = self.directory(record.kind, record.name) / RECORD_FILE
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(record), indent=2))
 
     def _load(self, kind: str, name: str) -> Record | None:
         path = self.directory(kind, name) / RECORD_FILE
@@ -146,6 +157,10 @@ class Records:
             return None
         except (OSError, msgspec.DecodeError) as error:
             raise WorkspaceError(f"cannot read the job record {path}: {error}") from error
+
+
+def _encode(record: Record) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(record), indent=2)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

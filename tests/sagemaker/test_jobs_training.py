@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_requests import BUCKET, MINE, XGBOOST, Image, channel, definition, ended, seed_buckets, training, until
+from job_requests import BUCKET, MINE, XGBOOST, Image, channel, ended, seed_buckets, training, until
 
 from asl_runner.sagemaker.client import LocalSageMaker
 from asl_runner.sagemaker.errors import ServiceError
@@ -50,6 +50,9 @@ def client(tmp_path: Path, buckets: Buckets) -> Iterator[LocalSageMaker]:
     made = LocalSageMaker(tmp_path / "jobs", buckets, images=[Image("*/mine:*", program)], environment=environment)
     yield made
     made.close()
+
+
+BROKEN = {"MetricDefinitions": [{"Name": "x", "Regex": "("}]}
 
 
 def mine(name: str, hyperparameters: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
@@ -256,7 +259,8 @@ def test_a_manifest_names_the_objects(client: LocalSageMaker, buckets: Buckets) 
         ),
         (
             {"RoleArn": None},
-            "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null",
+            "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be "
+            "null",
         ),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "either AlgorithmName or TrainingImage"),
         ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "expected the form s3://bucket/key"),
@@ -264,7 +268,7 @@ def test_a_manifest_names_the_objects(client: LocalSageMaker, buckets: Buckets) 
         ({"Colour": "red"}, 'Unknown parameter in input: "Colour"'),
         ({"HyperParameters": {"num_round": 5}}, "must each be a string, not a number"),
         (
-            {"AlgorithmSpecification": {**definition()["AlgorithmSpecification"], "MetricDefinitions": [{"Name": "x", "Regex": "("}]}},
+            {"AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": MINE, **BROKEN}},
             "The regular expression of the metric 'x' is not valid",
         ),
     ],

@@ -33,6 +33,9 @@ SCORE = [{"Name": "score", "Regex": r"score = (\S+)"}]
 KINDS = {"CategoricalParameterRanges": [{"Name": "kind", "Values": ["a", "b", "c"]}]}
 
 
+ALPHA = RANGES["ContinuousParameterRanges"][0]
+
+
 @pytest.fixture
 def buckets(tmp_path: Path) -> Buckets:
     return seed_buckets(tmp_path / "s3")
@@ -210,13 +213,13 @@ def test_a_name_is_used_once(client: LocalSageMaker) -> None:
         ({"Strategy": "Hyperband"}, "The Hyperband strategy is not available locally; use Bayesian, Random or Grid."),
         ({"Strategy": "Grid"}, "The Grid strategy takes categorical hyperparameter ranges only."),
         (
-            {"ParameterRanges": {"ContinuousParameterRanges": [{**RANGES["ContinuousParameterRanges"][0], "MaxValue": "-1"}]}},
+            {"ParameterRanges": {"ContinuousParameterRanges": [{**ALPHA, "MaxValue": "-1"}]}},
             "MinValue 0 of the hyperparameter alpha is above MaxValue -1.",
         ),
         (
             {"Strategy": "Lucky"},
-            "Value 'Lucky' at 'hyperParameterTuningJobConfig.strategy' failed to satisfy constraint: Member must satisfy "
-            "enum value set: [Bayesian, Random, Hyperband, Grid]",
+            "Value 'Lucky' at 'hyperParameterTuningJobConfig.strategy' failed to satisfy constraint: Member must "
+            "satisfy enum value set: [Bayesian, Random, Hyperband, Grid]",
         ),
     ],
 )  # fmt: skip
@@ -227,5 +230,5 @@ def test_requests_that_are_refused(client: LocalSageMaker, changes: dict[str, An
 
 
 def test_a_name_of_33_characters_is_refused(client: LocalSageMaker) -> None:
-    with pytest.raises(ServiceError, match="2 validation errors detected: .*length less than or equal to 32"):
+    with pytest.raises(ServiceError, match=r"2 validation errors detected: .*length less than or equal to 32"):
         client.create_hyper_parameter_tuning_job(**tuning("x" * 33))

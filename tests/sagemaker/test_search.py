@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -94,7 +95,7 @@ def test_first_points_are_spread() -> None:
         read_ranges({"ContinuousParameterRanges": DOCUMENT["ContinuousParameterRanges"]}), 3, minimize=True, first=16
     )
     positions = sorted(strategy.ask(index, [], [])["alpha"] for index in range(16))
-    assert max(b - a for a, b in zip(positions, positions[1:], strict=False)) < 0.25
+    assert max(b - a for a, b in pairwise(positions)) < 0.25
 
 
 def test_failed_trials_teach_nothing() -> None:
