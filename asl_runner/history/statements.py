@@ -65,6 +65,10 @@ WHERE arn = :arn AND status = 'RUNNING' AND stop_asked IS NULL
 
 STOP_ASKED = "SELECT stop_asked, stop_error, stop_cause FROM executions WHERE arn = :arn AND stop_asked IS NOT NULL"
 
+STOPS_ASKED = """
+SELECT arn, stop_asked, stop_error, stop_cause FROM executions WHERE status = 'RUNNING' AND stop_asked IS NOT NULL
+"""
+
 KEY = "SELECT id FROM executions WHERE arn = :arn"
 
 RUNNING_KEY = "SELECT id FROM executions WHERE arn = :arn AND status = 'RUNNING'"

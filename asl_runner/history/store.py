@@ -239,6 +239,11 @@ class Store:
             row = connection.execute(statements.STOP_ASKED, {"arn": arn}).fetchone()
         return None if row is None else StopRequest(*row)
 
+    def stops_requested(self) -> dict[str, StopRequest]:
+        """The requests to stop executions that run, by ARN."""
+        with self._reader() as connection:
+            return {arn: StopRequest(*asked) for arn, *asked in connection.execute(statements.STOPS_ASKED)}
+
     def abort_orphan(self, record: ExecutionRecord, error: str | None = None, cause: str | None = None) -> bool:
         """Ends an orphaned execution as a stop would have: `ExecutionAborted`, status ABORTED. False if it is none."""
         if not self.is_orphaned(record):

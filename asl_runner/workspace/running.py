@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeAlias, cast
 
 from msgspec.structs import replace
 
+from asl_runner.errors import WorkspaceError
 from asl_runner.history.events import TERMINAL, Event
-from asl_runner.history.records import ExecutionRecord, Status, StopRequest
+from asl_runner.history.records import ExecutionRecord, Status
 from asl_runner.history.store import Store
 from asl_runner.interpreter.execution import Execution, Outcome
 
@@ -24,7 +25,13 @@ STOP_POLL = 0.25
 class RunningExecution:
     """An execution started by `Workspace.start`; it runs whether or not anybody waits for its result."""
 
-    def __init__(self, record: ExecutionRecord, execution: Execution, journal: KeptJournal) -> None:
+    def __init__(
+        self,
+        record: ExecutionRecord,
+        execution: Execution,
+        journal: KeptJournal,
+        ended: Callable[[RunningExecution], object],
+    ) -> None:
         self.record = record
         """As it was at the start, from `result` on as it ended."""
         self._execution = execution
@@ -32,6 +39,7 @@ class RunningExecution:
         self._task = asyncio.create_task(self._run(), name=f"execution {record.name}")
         # Whoever asks for the result gets the exception; one that nobody asks for is not worth a warning.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._task.add_done_callback(lambda task: ended(self))
 
     @property
     def arn(self) -> str:
@@ -73,23 +81,40 @@ class RunningExecution:
         await asyncio.wait([self._task])
 
     async def _run(self) -> Outcome:
-        watch = asyncio.create_task(self._watch())
-        try:
-            outcome = await self._execution.run()
-        finally:
-            watch.cancel()
-            await asyncio.wait([watch])
+        outcome = await self._execution.run()
         await self._journal.ended()
         return outcome
 
+
+class StopWatch:
+    """Stops executions of this process that other processes asked the store to end."""
+
+    def __init__(self, store: Store, running: Mapping[str, RunningExecution]) -> None:
+        self._store = store
+        self._running = running
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Watches as long as something runs; nothing happens while it does already."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch(), name="stop watch")
+
+    async def close(self) -> None:
+        """Ends the watch."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
     async def _watch(self) -> None:
-        """Stops the execution when somebody asked the store for it."""
-        while True:
+        while self._running:
             await asyncio.sleep(STOP_POLL)
-            asked = self._journal.stop_requested()
-            if asked is not None:
-                self.stop(asked.error, asked.cause)
-                return
+            try:
+                requests = self._store.stops_requested()
+            except WorkspaceError:
+                continue  # The executions meet the same trouble when they write, and report it.
+            for arn, asked in requests.items():
+                if arn in self._running:
+                    self._running[arn].stop(asked.error, asked.cause)
 
 
 class KeptJournal:
@@ -122,10 +147,6 @@ class KeptJournal:
         """Returns once the status is durable, too. Raises `WorkspaceError`."""
         if self._finished is not None:
             await asyncio.wrap_future(self._finished)
-
-    def stop_requested(self) -> StopRequest | None:
-        """What another process asked, if one did."""
-        return self._store.stop_requested(self._arn)
 
     def _finish(self, last: Event) -> Future[None]:
         details = last.details or {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.ports import Clock
     from asl_runner.workspace.local import LocalTarget
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import Observer, RunningExecution, StopWatch
 
 DATABASE = "workspace.db"
 
@@ -42,7 +42,8 @@ class Workspace:
         self._reading: Store | None = None
         self._writing: Store | None = None
         self._local: LocalTarget | None = None
-        self._running: list[RunningExecution] = []
+        self._running: dict[str, RunningExecution] = {}
+        self._watch: StopWatch | None = None
 
     @classmethod
     def open(cls, directory: Path | None = None, configuration: Configuration | None = None) -> Workspace:
@@ -70,7 +71,7 @@ class Workspace:
         from asl_runner.interpreter.execution import Execution
         from asl_runner.interpreter.ports import ExecutionInfo, Ports
         from asl_runner.workspace import preflight
-        from asl_runner.workspace.running import KeptJournal, RunningExecution
+        from asl_runner.workspace.running import KeptJournal, RunningExecution, StopWatch
 
         limits = self._limits()
         given = name is not None
@@ -98,8 +99,11 @@ class Workspace:
         journal = KeptJournal(store, record.arn, observers)
         ports = Ports(clock=ticking, journal=journal, tasks=tasks, seed=record.seed)
         execution = Execution(machine, input, info, ports, limits=limits)
-        running = RunningExecution(record, execution, journal)
-        self._running.append(running)
+        running = RunningExecution(record, execution, journal, lambda ended: self._running.pop(ended.arn))
+        self._running[record.arn] = running
+        if self._watch is None:
+            self._watch = StopWatch(store, self._running)
+        self._watch.start()
         # A new UUID is never taken: such an execution runs on while its record is being written.
         running.record = await created
         return running
@@ -134,12 +138,9 @@ class Workspace:
 
         One whose process is gone is ended here and now.
         """
-        from asl_runner.workspace.orphans import abort_orphan
-
         store = self._store_to_write()
         if store.is_orphaned(record):
-            abort_orphan(store, record, error, cause)
-            return True
+            return store.abort_orphan(record, error, cause)
         return store.request_stop(record.arn, error, cause)
 
     @property
@@ -174,14 +175,17 @@ class Workspace:
     ) -> None:
         """Stops what still runs, then ends every process and thread started here."""
         try:
-            for running in self._running:
+            left = list(self._running.values())
+            for running in left:
                 running.stop(cause="The process that ran the execution ended.")
-            for running in self._running:
+            for running in left:
                 await running.settle()
+            if self._watch is not None:
+                await self._watch.close()
             if self._local is not None:
                 await self._local.close()
         finally:
-            self._running.clear()
+            self._watch = None
             self._local = None
             self.close()
 
