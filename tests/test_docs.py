@@ -16,6 +16,11 @@ import pytest
 
 from asl_runner.cli.entry import command_group
 from asl_runner.cli.overview import COMMANDS
+from asl_runner.configuration import parse_configuration
+from asl_runner.definition.shapes import STATE_TYPES
+from asl_runner.errors import ConfigurationError
+from asl_runner.expressions.intrinsic_functions import FUNCTIONS
+from asl_runner.workspace.preflight import AVAILABLE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -123,3 +128,55 @@ def test_getting_started_prints_what_it_says(tmp_path: Path) -> None:
                     check=False,
                 )
                 assert without_times(ran.stdout) == without_times(expected), command
+
+
+def accepted_keys(prefix: str) -> list[str]:
+    """The keys the reader accepts in a table, as it lists them when it meets one it does not know."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_configuration(f"{prefix}\nqqqqqq = 1\n", ROOT / "asl-runner.toml")
+    allowed = re.search(r"'qqqqqq' is not a key of .*? Allowed: (.*)\.$", str(caught.value), re.MULTILINE)
+    assert allowed is not None, caught.value
+    return allowed[1].split(", ")
+
+
+TABLES = {
+    "": "Top level",
+    '[functions."x"]\npath = "lambdas"': "functions",
+    '[images."x"]\nalgorithm = "xgboost"': "images",
+    "[limits]": "limits",
+}
+
+
+@pytest.mark.parametrize(("prefix", "title"), TABLES.items(), ids=TABLES.values())
+def test_every_configuration_key_is_documented(prefix: str, title: str) -> None:
+    documented = re.findall(r"^\| `(\w+)` \|", section("configuration.md", title), re.MULTILINE)
+    assert sorted(documented) == sorted(accepted_keys(prefix))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_configuration_examples_are_valid(page: Path, tmp_path: Path) -> None:
+    for kind, example in re.findall(r"^```(toml.*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+        for path in re.findall(r'"((?:lambdas|src)/[^":]+)', example):
+            target = tmp_path / path
+            (target.parent if target.suffix else target).mkdir(parents=True, exist_ok=True)
+            if target.suffix:
+                target.touch()
+        name = "pyproject.toml" if "pyproject" in kind else "asl-runner.toml"
+        assert parse_configuration(example, tmp_path / name).root == tmp_path
+
+
+def test_example_file_shows_every_key() -> None:
+    example = re.search(r"^```toml\n(.*?)^```", section("configuration.md", "A whole file"), re.M | re.S)
+    assert example is not None
+    written = set(re.findall(r"(?:^|[{,\[] *)(\w+)(?= = |[.\]])", example[1], re.MULTILINE))
+    for prefix in TABLES:
+        assert set(accepted_keys(prefix)) <= written
+
+
+def test_language_page_names_what_runs() -> None:
+    page = text("language.md")
+    assert re.findall(r"`(States\.\w+)`", section("language.md", "JSONPath")) == sorted(FUNCTIONS)
+    assert f"{len(FUNCTIONS)} intrinsic functions" in page
+    assert AVAILABLE in page
+    for state in STATE_TYPES:
+        assert re.search(rf"^\| .*\b{state}\b", section("language.md", "States"), re.MULTILINE)
