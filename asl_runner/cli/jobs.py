@@ -12,10 +12,17 @@ from asl_runner.history.events import Event
 if TYPE_CHECKING:
     from asl_runner.sagemaker.progress import JobProgress, TrialProgress
 
-Jobs: TypeAlias = "Callable[[str], JobProgress | None]"
-"""Gives the snapshot of a job by its name; None for one that is not known."""
+Jobs: TypeAlias = "Callable[[str, str], JobProgress | None]"
+"""Gives the snapshot of a job by its kind and name; None for one that is not known."""
 
-_NAMES = ("HyperParameterTuningJobName", "TrainingJobName", "TransformJobName", "ProcessingJobName")
+JobName: TypeAlias = tuple[str, str]
+"""Kind and name."""
+
+_KINDS = {
+    "HyperParameterTuningJobName": "tuning",
+    "TrainingJobName": "training",
+    "TransformJobName": "transform",
+}
 _ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -24,7 +31,7 @@ class JobNames:
 
     def __init__(self) -> None:
         self._entered: dict[str, int] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[int, JobName] = {}
 
     def feed(self, events: Sequence[Event]) -> None:
         """Takes the next events."""
@@ -34,20 +41,20 @@ class JobNames:
             elif event.type == "TaskScheduled" and (event.details or {}).get("resourceType") == "sagemaker":
                 self._read(self._entered.get(event.scope, 0), event.details or {})
 
-    def of(self, entered: int) -> str | None:
+    def of(self, entered: int) -> JobName | None:
         """The job of the visit that event `entered` began."""
         return self._names.get(entered)
 
     @property
-    def all(self) -> list[str]:
+    def all(self) -> list[JobName]:
         """Every job so far, in the order of their states."""
         return list(self._names.values())
 
     def _read(self, entered: int, details: dict[str, Any]) -> None:
         request = msgspec.json.decode(bytes(details["parameters"]))
-        for field in _NAMES:
+        for field, kind in _KINDS.items():
             if isinstance(request, dict) and isinstance(request.get(field), str):
-                self._names[entered] = request[field]
+                self._names[entered] = (kind, request[field])
                 return
 
 

@@ -181,7 +181,7 @@ class LiveProgress:
 
     def _job(self, visit: Visit) -> JobProgress | None:
         name = self._names.of(visit.entered)
-        return None if name is None or self._jobs is None else self._jobs(name)
+        return None if name is None or self._jobs is None else self._jobs(*name)
 
     def _remark(self, visit: Visit, job: JobProgress | None) -> Text:
         parts: list[tuple[str, str]] = [] if job is None else list(_job_remark(job))

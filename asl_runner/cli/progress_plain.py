@@ -136,8 +136,8 @@ class PlainProgress:
             self._line(event.time, around, counts.state, f"{counts.done:,} of {counts.total:,} items done{failures}")
 
     def _tell_trials(self, jobs: Jobs) -> None:
-        for name in self._names.all:
-            job = jobs(name)
+        for kind, name in self._names.all:
+            job = jobs(kind, name)
             for trial in () if job is None else job.trials:
                 if job is not None and ended(trial) and trial.name not in self._told:
                     self._told.add(trial.name)

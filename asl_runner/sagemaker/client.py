@@ -75,9 +75,12 @@ class LocalSageMaker:
         """Stops every job of this process and waits for their end; children are gone, statuses say `Stopped`."""
         self._service.close()
 
-    def progress(self, job_name: str) -> JobProgress | None:
-        """A cheap snapshot of a job this process runs or ran, for showing; None for a name it knows nothing of."""
-        return self._service.progress(job_name)
+    def progress(self, job_name: str, kind: str | None = None) -> JobProgress | None:
+        """A cheap snapshot of a job this process runs or ran, for showing; None for a name it knows nothing of.
+
+        Jobs of different kinds may share a name: `kind` is `training`, `tuning` or `transform`; without it, the newest.
+        """
+        return self._service.progress(job_name, kind)
 
     def prepare(self, image: str) -> None:
         """Begins to load the built-in algorithm of an image, so that its first job starts at once; returns at once.

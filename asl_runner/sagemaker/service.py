@@ -75,10 +75,15 @@ class Service:
         with self._lock:
             return self._jobs.get((kind.directory, name))
 
-    def progress(self, name: str) -> JobProgress | None:
-        """The snapshot of a job this process runs or ran; None for any other. The newest when kinds share the name."""
+    def progress(self, name: str, kind: str | None = None) -> JobProgress | None:
+        """The snapshot of a job this process runs or ran; None for any other.
+
+        Without a `kind` (`training`, `tuning`, `transform`), the newest of those that share the name.
+        """
         with self._lock:
-            found = [job for (_, job_name), job in self._jobs.items() if job_name == name]
+            found = [
+                job for (job_kind, job_name), job in self._jobs.items() if job_name == name and kind in (None, job_kind)
+            ]
         return found[-1].progress() if found else None
 
     def record(self, kind: Kind, name: str, operation: str) -> Record:

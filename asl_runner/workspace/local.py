@@ -45,10 +45,13 @@ class LocalTarget:
             self.sagemaker.prepare(image)
         return self._resources
 
-    def job_progress(self, name: str) -> JobProgress | None:
-        """How a SageMaker job stands that this process runs or ran; None for another name. From any thread."""
+    def job_progress(self, kind: str, name: str) -> JobProgress | None:
+        """How a SageMaker job stands that this process runs or ran; None for another. From any thread.
+
+        `kind` is `training`, `tuning` or `transform`.
+        """
         sagemaker: LocalSageMaker | None = self.__dict__.get("sagemaker")
-        return None if sagemaker is None else sagemaker.progress(name)
+        return None if sagemaker is None else sagemaker.progress(name, kind)
 
     async def close(self) -> None:
         """Ends every process, server and thread; the endpoint last, as functions and jobs may still be writing."""

@@ -157,10 +157,10 @@ def test_trials_are_a_table(tmp_path: Path) -> None:
         total=2,
         trials=trials,
     )
-    asked: list[str] = []
+    asked: list[tuple[str, str]] = []
 
-    def jobs(name: str) -> JobProgress:
-        asked.append(name)
+    def jobs(kind: str, name: str) -> JobProgress:
+        asked.append((kind, name))
         return job
 
     live = LiveProgress(stream, jobs, virtual=True)
@@ -168,7 +168,7 @@ def test_trials_are_a_table(tmp_path: Path) -> None:
     live.draw()
     live.finish()
     drawn = stream.getvalue()
-    assert set(asked) == {"tune"}
+    assert set(asked) == {("tuning", "tune")}
     for words in ("1 of 2 trials", "001-abc", "0.25 ★", "validation:rmse", "eta", "0.1235", "Training"):
         assert words in drawn
 
