@@ -25,7 +25,8 @@ def missing_function(arn: FunctionArn, root: Path, folder: str, patterns: tuple[
         f'No local code for the Lambda function "{arn.name}" ({arn.arn}).',
         f"Looked for {folder}/{arn.name}.py and for {folder}/{arn.name}/ with one of {', '.join(MODULES)}, in {root},",
         f"and in [functions] of the configuration, which has {configured}.",
-        "Add to asl-runner.toml (the path is a Python file, `file.py:function`, or a folder):",
+        f"Write the function, or say where it is in {root / 'asl-runner.toml'} (a path to a Python file, "
+        "`file.py:function`, or a folder):",
         "",
         "[functions]",
         f"{json.dumps(pattern)} = {json.dumps(code)}",

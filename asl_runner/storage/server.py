@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import select
 import socket
@@ -114,8 +115,18 @@ class LocalAws:
         return False
 
 
+_OWN = {"states": "Step Functions", "sagemaker": "SageMaker", "lambda": "Lambda"}
+"""Signing names of the services a workspace has itself."""
+
+_JSON = _OWN.keys() | {"dynamodb", "kinesis", "logs", "events", "secretsmanager", "ssm", "sqs", "ecs", "glue"}
+"""Signing names of services whose clients read errors as JSON."""
+
+
 class _Dispatcher:
-    """S3 to the workspace's files, every other service to moto as it is."""
+    """S3 to the workspace's files, every other service to moto as it is.
+
+    What the workspace has itself is refused: moto knows nothing of its jobs, functions and executions.
+    """
 
     def __init__(self, s3: Application) -> None:
         self._s3 = s3
@@ -123,8 +134,12 @@ class _Dispatcher:
         self._others: Application | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        application = self._s3 if _is_s3(environ) else self._emulated()
-        return application(environ, start_response)
+        if _is_s3(environ):
+            return self._s3(environ, start_response)
+        if service := _OWN.get(_signed_for(environ)):
+            reason = f"{service} of this workspace is not served to AWS clients; a state machine's Tasks reach it."
+            return _Unavailable(reason)(environ, start_response)
+        return self._emulated()(environ, start_response)
 
     def _emulated(self) -> Application:
         with self._lock:
@@ -139,21 +154,30 @@ class _Unavailable:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def __call__(self, _environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        error = f"<Error><Code>NotImplemented</Code><Message>{escape(self._reason)}</Message></Error>".encode()
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        kind, error = self._error(as_json=_signed_for(environ) in _JSON)
         # Not one of the statuses a client takes for a passing trouble and tries again.
-        start_response(
-            "501 Not Implemented", [("Content-Type", "application/xml"), ("Content-Length", str(len(error)))]
-        )
+        start_response("501 Not Implemented", [("Content-Type", kind), ("Content-Length", str(len(error)))])
         return [error]
+
+    def _error(self, *, as_json: bool) -> tuple[str, bytes]:
+        if as_json:
+            return "application/json", json.dumps({"__type": "NotImplemented", "message": self._reason}).encode()
+        text = f"<Error><Code>NotImplemented</Code><Message>{escape(self._reason)}</Message></Error>"
+        return "application/xml", text.encode()
+
+
+def _signed_for(environ: dict[str, Any]) -> str:
+    """The service a request is signed for; empty for one that is not signed."""
+    signed = environ.get("HTTP_AUTHORIZATION") or unquote(environ.get("QUERY_STRING", ""))
+    service = _SERVICE.search(signed)
+    return service[1] if service else ""
 
 
 def _is_s3(environ: dict[str, Any]) -> bool:
     """Whether the request is signed for S3, or not signed at all and without the header other services have."""
-    signed = environ.get("HTTP_AUTHORIZATION") or unquote(environ.get("QUERY_STRING", ""))
-    service = _SERVICE.search(signed)
-    if service:
-        return service[1] in ("s3", "s3express")
+    if service := _signed_for(environ):
+        return service in ("s3", "s3express")
     return "HTTP_X_AMZ_TARGET" not in environ and "/moto-api" not in environ.get("PATH_INFO", "")
 
 

@@ -443,3 +443,11 @@ def test_metadata_put_by_the_library_are_seen_by_boto3(s3: Any, buckets: Buckets
     buckets.put("data", "a", b"x", ObjectMetadata(content_type="text/x", user={"m": "1"}))
     head = s3.head_object(Bucket="data", Key="a")
     assert (head["ContentType"], head["Metadata"]) == ("text/x", {"m": "1"})
+
+
+@pytest.mark.parametrize("service, operation", [("sagemaker", "list_models"), ("stepfunctions", "list_state_machines")])
+def test_what_the_workspace_has_itself_is_refused_rather_than_shown_empty(
+    tmp_path: Path, service: str, operation: str
+) -> None:
+    with LocalAws(Buckets(tmp_path)) as aws, pytest.raises(ClientError, match="not served to AWS clients"):
+        getattr(client(aws, service), operation)()
