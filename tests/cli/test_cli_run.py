@@ -72,11 +72,11 @@ def test_the_virtual_clock_waits_for_nothing(tmp_path: Path) -> None:
     write(
         tmp_path,
         "year.asl.json",
-        {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 31_536_000, "End": True}}},
+        {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 30_000_000, "End": True}}},
     )
     ran = asl_runner(tmp_path, "run", "year.asl.json", "--clock", "virtual")
     assert ran.returncode == 0
-    assert "W  exited after 365 d" in ran.stderr
+    assert "W  exited after 347 d" in ran.stderr
 
 
 def test_a_name_is_taken_once(tmp_path: Path) -> None:
