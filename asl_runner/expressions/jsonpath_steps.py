@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
+from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import quoted_name
 from asl_runner.expressions.jsonpath_filter import FilterExpression
 
@@ -88,6 +89,19 @@ def path_keys(path: ParsedPath) -> tuple[str | int, ...]:
             raise TypeError(f"{path.text} has more than names and indices")
         keys.append(step.name if isinstance(step, Name) else step.position)
     return tuple(keys)
+
+
+def failing_step(path: ParsedPath, data: Json) -> tuple[str, Json]:
+    """The step of a path of names and indices that finds nothing, and the value it cannot be applied to."""
+    node = data
+    for key in path_keys(path):
+        try:
+            if isinstance(key, int) and not isinstance(node, list):
+                raise TypeError(key)
+            node = node[key]
+        except (KeyError, IndexError, TypeError):
+            return (f"[{key}]" if isinstance(key, int) else key), node
+    raise ValueError(f"{path.text} leads somewhere")
 
 
 def jayway_text(root: str, steps: tuple[Step, ...] | list[Step]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from types import TracebackType
 
 from asl_runner.definition import model
 from asl_runner.interpreter.driver import ENDED, advance, drive
-from asl_runner.interpreter.errors import Failure
-from asl_runner.interpreter.frame import Frame, Run
+from asl_runner.interpreter.errors import Failure, HistoryLimit
+from asl_runner.interpreter.frame import Frame
 
 _ABORTED = {
     model.Task: "TaskStateAborted",
@@ -19,15 +20,30 @@ _ABORTED = {
 
 
 class Children:
-    """The child frames of one Parallel or Map attempt. Nothing of them is left when `cancel` has returned."""
+    """The child frames of one Parallel or Map attempt. When its `async with` block is left, none of them runs.
 
-    def __init__(self, run: Run, iteration_of: str | None = None) -> None:
-        self._run = run
+    They stay known to the parent while it is being cut off itself, so that whoever does that can record them.
+    """
+
+    def __init__(self, parent: Frame, iteration_of: str | None = None) -> None:
+        self._parent = parent
+        self._run = parent.run
         self._iteration_of = iteration_of
         self._open: dict[int, Frame] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._finished: deque[Frame] = deque()
         self._wake: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Children:
+        self._parent.children = self
+        return self
+
+    async def __aexit__(
+        self, type: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.cancel()
+        if not isinstance(raised, asyncio.CancelledError):
+            self._parent.children = None
 
     def add(self, frame: Frame) -> None:
         """The child has begun, though none of its states has been entered yet."""
@@ -61,12 +77,12 @@ class Children:
         clock = self._run.ports.clock
         if not self._finished:
             self._run.log.flush()
-            self._wake = asyncio.get_running_loop().create_future()
+            wake = self._wake = asyncio.get_running_loop().create_future()
             clock.release()
             try:
-                await self._wake
+                await wake
             except asyncio.CancelledError:
-                if not self._finished:
+                if not wake.done() or wake.cancelled():
                     clock.hold()
                 raise
             finally:
@@ -80,14 +96,27 @@ class Children:
         return frame
 
     async def cancel(self) -> None:
-        """Ends every child that still runs, and waits until it has ended."""
+        """Ends every child that still runs, and waits until it has ended, however often that is interrupted.
+
+        Raises a child's defect, if one came up instead of its end.
+        """
         tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
         self._tasks.clear()
         self._finished.clear()
+        for task in tasks:
+            task.cancel()
+        interrupted = False
+        while pending := [task for task in tasks if not task.done()]:
+            try:
+                await asyncio.wait(pending)
+            except asyncio.CancelledError:
+                interrupted = True
+        problems = [problem for task in tasks if not task.cancelled() and (problem := task.exception()) is not None]
+        for problem in problems:
+            if not isinstance(problem, HistoryLimit):
+                raise problem
+        if interrupted:
+            raise asyncio.CancelledError
 
     def record_aborted(self, previous: int) -> None:
         """Records the children that were cut off, innermost first within each, after event `previous` (recorded)."""

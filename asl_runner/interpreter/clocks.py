@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from asl_runner.interpreter.ports import Timer
 
+_FEW = 64
+"""Cancelled timers that are not worth tidying up."""
+
 
 class RealClock:
     """The machine's clock."""
@@ -35,13 +38,16 @@ class RealClock:
 
 
 class _VirtualTimer:
-    __slots__ = ("callback",)
+    __slots__ = ("_clock", "callback")
 
-    def __init__(self, callback: Callable[[], object]) -> None:
+    def __init__(self, clock: VirtualClock, callback: Callable[[], object]) -> None:
+        self._clock = clock
         self.callback: Callable[[], object] | None = callback
 
     def cancel(self) -> None:
-        self.callback = None
+        if self.callback is not None:
+            self.callback = None
+            self._clock.cancelled()
 
 
 class VirtualClock:
@@ -57,6 +63,7 @@ class VirtualClock:
         self._timers: list[tuple[float, int, _VirtualTimer]] = []
         self._order = itertools.count()
         self._jump_scheduled = False
+        self._cancelled = 0
 
     def now(self) -> float:
         """Seconds since the epoch, of virtual time."""
@@ -85,10 +92,18 @@ class VirtualClock:
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Calls back from the event loop when the time has come to `when`."""
-        timer = _VirtualTimer(callback)
+        timer = _VirtualTimer(self, callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         self._consider_jump()
         return timer
+
+    def cancelled(self) -> None:
+        """A timer was cancelled: once most of them are, they are thrown away."""
+        self._cancelled += 1
+        if self._cancelled > _FEW and self._cancelled * 2 > len(self._timers):
+            self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+            heapq.heapify(self._timers)
+            self._cancelled = 0
 
     def hold(self) -> None:
         """Stops jumps until the matching `release`."""
@@ -109,11 +124,12 @@ class VirtualClock:
         self._jump_scheduled = False
         while self._timers and self._timers[0][2].callback is None:
             heapq.heappop(self._timers)
+            self._cancelled -= 1
         if self._holds > 0 or not self._timers:
             return
         when, _, timer = heapq.heappop(self._timers)
         self._now = max(self._now, when)
-        callback = timer.callback
+        callback, timer.callback = timer.callback, None
         if callback is not None:
             callback()
         self._consider_jump()

@@ -8,6 +8,7 @@ DATA_LIMIT_EXCEEDED = "States.DataLimitExceeded"
 EXCEED_TOLERATED_FAILURE_THRESHOLD = "States.ExceedToleratedFailureThreshold"
 HEARTBEAT_TIMEOUT = "States.HeartbeatTimeout"
 QUERY_EVALUATION_ERROR = "States.QueryEvaluationError"
+REFERENCE_PATH_CONFLICT = "States.ReferencePathConflict"
 RUNTIME = "States.Runtime"
 TASK_FAILED = "States.TaskFailed"
 TIMEOUT = "States.Timeout"
@@ -36,20 +37,25 @@ class Failure(Exception):
         self.task = task
         self.heartbeat = heartbeat
 
-    def output(self) -> dict[str, str]:
-        """The error output a catcher gets: `{"Error": …, "Cause": …}` without what is absent."""
-        output: dict[str, str] = {}
-        if self.error is not None:
-            output["Error"] = self.error
-        if self.cause is not None:
-            output["Cause"] = self.cause
-        return output
+    def output(self) -> dict[str, str | None]:
+        """The error output a catcher gets: null stands for what is absent, an empty cause for a timeout (recorded)."""
+        cause = "" if self.cause is None and self.error == TIMEOUT else self.cause
+        return {"Error": self.error, "Cause": cause}
+
+
+def cut(text: str | None, characters: int) -> str | None:
+    """An error or cause of at most so many characters, of which every one can be written as UTF-8."""
+    return None if text is None else text[:characters].encode("utf-8", "replace").decode("utf-8")
 
 
 def runtime_failure(state: str, event_id: int, message: str, error: str = RUNTIME) -> Failure:
-    """A failure in processing a state's own fields, with the prefix AWS puts before `message` (recorded)."""
-    cause = f"An error occurred while executing the state '{state}' (entered at the event id #{event_id}). {message}"
-    return Failure(error, cause, catchable=error != RUNTIME)
+    """A failure in processing a state's own fields, with the prefix AWS puts before `message` (recorded).
+
+    Only evaluation errors of JSONata can be retried and caught. A path conflict comes without the prefix (reported).
+    """
+    prefix = f"An error occurred while executing the state '{state}' (entered at the event id #{event_id}). "
+    cause = message if error == REFERENCE_PATH_CONFLICT else prefix + message
+    return Failure(error, cause, catchable=error == QUERY_EVALUATION_ERROR)
 
 
 def data_limit_failure(name: str, *, catchable: bool) -> Failure:
@@ -58,6 +64,12 @@ def data_limit_failure(name: str, *, catchable: bool) -> Failure:
         f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
     )
     return Failure(DATA_LIMIT_EXCEEDED, cause, catchable=catchable, task=catchable)
+
+
+def variables_failure(state: str) -> Failure:
+    """The variables a state assigns are over a limit, which AWS documents without saying how it reports them."""
+    cause = f"The state '{state}' assigned variables with a size exceeding the maximum number of bytes service limit."
+    return Failure(DATA_LIMIT_EXCEEDED, cause, catchable=False)
 
 
 class HistoryLimit(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -69,11 +70,12 @@ class Execution:
         """
         clock = self._ports.clock
         clock.hold()
-        timeout = self._machine.timeout_seconds
+        bounds = (self._machine.timeout_seconds, self._run.limits.duration_seconds)
+        seconds = min((bound for bound in bounds if bound is not None), default=None)
         timer = None
         try:
-            if timeout is not None:
-                timer = clock.call_at(clock.now() + timeout, lambda: self._end_with("TIMED_OUT", None, None))
+            if seconds is not None:
+                timer = clock.call_at(clock.now() + seconds, lambda: self._end_with("TIMED_OUT", None, None))
             return await self._run_states()
         finally:
             if timer is not None:
@@ -94,9 +96,6 @@ class Execution:
                 await self._task
         except asyncio.CancelledError:
             if self._end is None:
-                self._task.cancel()
-                await asyncio.wait([self._task])
-                self._log.flush()
                 raise
         except Failure as failure:
             return await self._ended("FAILED", frame.previous, failure.error, failure.cause)
@@ -106,6 +105,7 @@ class Execution:
             return await self._ended("FAILED", self._log.last, RUNTIME, full)
         finally:
             await self._settle()
+            self._log.flush()
         if self._end is not None:
             status, error, cause = self._end
             # Recorded: nothing since the entry of the state, and the end follows what that entry followed.
@@ -115,10 +115,13 @@ class Execution:
         return await self._ended("SUCCEEDED", frame.previous, None, None)
 
     async def _settle(self) -> None:
+        """Ends what still runs. A defect that comes up in it is raised."""
         task = self._task
         if task is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
+            if not task.cancelled() and not isinstance(problem := task.exception(), _EXPECTED):
+                raise problem
 
     async def _ended(self, status: Status, previous: int, error: str | None, cause: str | None) -> Outcome:
         self._end = (status, error, cause)
@@ -143,6 +146,8 @@ class Execution:
             if self._task is not None:
                 self._task.cancel()
 
+
+_EXPECTED = (Failure, HistoryLimit, NoneType)
 
 _END_EVENTS: dict[Status, str] = {
     "SUCCEEDED": "ExecutionSucceeded",

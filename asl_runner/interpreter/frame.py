@@ -74,6 +74,7 @@ class Frame:
         "text",
         "todo",
         "token",
+        "variable_sizes",
         "variables",
         "visits",
     )
@@ -96,6 +97,8 @@ class Frame:
         self.text: Payload | None = None
         self.previous = previous
         self.variables = variables
+        self.variable_sizes: Mapping[str, int] = {}
+        """Bytes of the JSON of each variable."""
         self.map_item = map_item
         self.index = index
         self.todo: State | None = scope.states[scope.start_at]
@@ -113,6 +116,17 @@ class Frame:
         """How often a Parallel or Map has started its children: part of their path."""
         self._context: dict[str, Json] | None = None
         self._random: Random | None = None
+
+    @property
+    def now(self) -> float:
+        """The execution's time, in seconds since the epoch."""
+        return self.run.ports.clock.now()
+
+    def child(self, scope: Scope, path: str, data: Json, previous: int, index: int) -> Frame:
+        """The frame of a branch or iteration: it reads this one's variables and map item, and keeps its own."""
+        child = Frame(self.run, scope, path, data, previous, self.variables, self.map_item, index)
+        child.variable_sizes = self.variable_sizes
+        return child
 
     @property
     def context(self) -> dict[str, Json]:

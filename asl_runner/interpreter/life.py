@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from asl_runner.definition import model
 from asl_runner.definition.model import State
 from asl_runner.expressions.environment import ExpressionError, Json
+from asl_runner.expressions.json_text import compact_bytes
 from asl_runner.interpreter import errors
 from asl_runner.interpreter.dataflow import Variables
-from asl_runner.interpreter.errors import Failure, data_limit_failure, runtime_failure
+from asl_runner.interpreter.errors import Failure, data_limit_failure, runtime_failure, variables_failure
 from asl_runner.interpreter.frame import Frame
-from asl_runner.interpreter.payload import text as as_text
 
 _TYPES: tuple[type[State], ...] = (
     model.Pass,
@@ -28,11 +29,16 @@ _EXITED = {kind: f"{kind.__name__}StateExited" for kind in _TYPES}
 
 
 def enter(frame: Frame, state: State) -> None:
-    """Records the entry and makes `state` the frame's current one."""
+    """Records the entry and makes `state` the frame's current one.
+
+    Raises an uncatchable `Failure` when what a branch or iteration begins with is over the payload limit.
+    """
     run = frame.run
     text = frame.text
     if text is None:
         text = frame.text = run.payloads.encode(frame.data)
+        if run.limits.exceeded_by(text):
+            raise data_limit_failure(state.name, catchable=False)
     frame.current = state
     frame.retry_count = 0
     frame.token = None
@@ -50,23 +56,38 @@ def enter(frame: Frame, state: State) -> None:
 def leave(frame: Frame, state: State, output: Json, assigned: Variables | None, next: str | None) -> None:
     """Records the exit, makes `output` the data of what follows, and points the frame at `next` (None: scope ended).
 
-    Raises an uncatchable `Failure` when the output is over the payload limit.
+    Raises an uncatchable `Failure` when the output is over the payload limit, or the variables are over theirs.
     """
     run = frame.run
     if output is not frame.data:
         text = run.payloads.encode(output)
-        limit = run.limits.payload_bytes
-        if limit is not None and len(text) > limit:
+        if run.limits.exceeded_by(text):
             raise data_limit_failure(state.name, catchable=False)
         frame.data = output
         frame.text = text
     details: dict[str, Any] = {"name": state.name, "output": frame.text}
     if assigned:
-        details["assignedVariables"] = {name: as_text(value) for name, value in assigned.items()}
-        frame.variables = {**frame.variables, **assigned}
+        details["assignedVariables"] = _assign(frame, state, assigned)
     frame.previous = run.log.record(_EXITED[type(state)], details, frame.previous, frame.path)
     frame.current = None
     frame.todo = None if next is None else frame.states[next]
+
+
+def _assign(frame: Frame, state: State, assigned: Variables) -> dict[str, str]:
+    """Makes new values visible from the next state on; gives their JSON texts."""
+    limits = frame.run.limits
+    texts = {name: compact_bytes(value) for name, value in assigned.items()}
+    sizes = {name: len(text) for name, text in texts.items()}
+    all_sizes = {**frame.variable_sizes, **sizes}
+    if _over(limits.variable_bytes, sizes) or _over(limits.variables_bytes, all_sizes):
+        raise variables_failure(state.name)
+    frame.variables = {**frame.variables, **assigned}
+    frame.variable_sizes = all_sizes
+    return {name: text.decode() for name, text in texts.items()}
+
+
+def _over(limit: int | None, sizes: Mapping[str, int]) -> bool:
+    return limit is not None and sum(sizes.values()) > limit
 
 
 def field_failure(frame: Frame, state: State, problem: ExpressionError, *, previous: int | None = None) -> Failure:

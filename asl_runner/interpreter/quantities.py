@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import re
 
 from asl_runner.definition.model import Quantity
 from asl_runner.expressions.environment import ExpressionError, Json
 from asl_runner.interpreter.dataflow import read_path, states_variable
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.payload import text
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 def read_quantity(quantity: Quantity, data: Json, frame: Frame) -> Json:
@@ -27,11 +30,8 @@ def whole_number(quantity: Quantity, data: Json, frame: Frame) -> int:
     value = read_quantity(quantity, data, frame)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            raise _not_valid(quantity, value, "integer") from None
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
     if isinstance(value, float) and value.is_integer() and quantity.path is None:
         return int(value)
     raise _not_valid(quantity, value, "integer")
@@ -42,20 +42,15 @@ def real_number(quantity: Quantity, data: Json, frame: Frame) -> float:
     value = read_quantity(quantity, data, frame)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            raise _not_valid(quantity, value, "float") from None
-        if math.isfinite(number):
-            return number
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return float(value)
     raise _not_valid(quantity, value, "float")
 
 
 def seconds(quantity: Quantity, data: Json, frame: Frame) -> int:
     """A timeout or heartbeat: a positive integer of seconds."""
     value = read_quantity(quantity, data, frame)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0 or value <= 0:
         where = "" if quantity.path is None else f": {quantity.path.text} == {_shown(value)}"
         raise ExpressionError(f"The {quantity.field} parameter does not reference a positive integer value{where}")
     return int(value)

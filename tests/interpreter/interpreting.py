@@ -23,7 +23,7 @@ Answer = Callable[[TaskCall], Awaitable[Any]]
 
 
 class Answers:
-    """A `Tasks` port: answers in order, per state; an exception is raised, a callable called, else the input returned."""
+    """A `Tasks` port: answers in order, per state; an exception is raised, a callable called, else the input given."""
 
     def __init__(self, by_state: dict[str, list[Any]] | None = None) -> None:
         self._by_state = {state: list(answers) for state, answers in (by_state or {}).items()}

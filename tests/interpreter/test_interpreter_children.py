@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from asl_runner.interpreter.ports import TaskCall
 from interpreting import INVOKE, Answers, chain, failing, one, prefixed, run
+
+from asl_runner.interpreter.ports import TaskCall
 
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 TASK = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": INVOKE, "End": True}}}

@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from interpreting import INVOKE, LAMBDA, Answers, failing, one, prefixed, run
+
 from asl_runner.interpreter.limits import Limits
 from asl_runner.interpreter.ports import TaskCall
-from interpreting import INVOKE, LAMBDA, Answers, failing, one, prefixed, run
 
 
 def task(**fields: Any) -> dict[str, Any]:
@@ -109,8 +110,9 @@ CLOCKS: list[Any] = []
 
 
 def slow_run(machine: dict[str, Any], answer: Any, input: Any = None) -> Any:
-    from asl_runner.interpreter.clocks import VirtualClock
     from interpreting import START
+
+    from asl_runner.interpreter.clocks import VirtualClock
 
     clock = VirtualClock(START)
     CLOCKS.append(clock)
@@ -133,7 +135,7 @@ def test_timeout_has_no_cause_and_can_be_caught() -> None:
         ],
     )
     machine["States"] |= {"No": {"Type": "Fail"}, "Yes": {"Type": "Succeed"}}
-    assert slow_run(machine, _slow).output == {"Error": "States.Timeout"}
+    assert slow_run(machine, _slow).output == {"Error": "States.Timeout", "Cause": ""}
 
 
 def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it() -> None:
@@ -147,7 +149,7 @@ def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it() -> None:
     machine = task(HeartbeatSeconds=5, Catch=[{"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "C"}])
     machine["States"]["C"] = {"Type": "Succeed"}
     ran = slow_run(machine, _slow)
-    assert ran.output == {"Error": "States.Timeout"}
+    assert ran.output == {"Error": "States.Timeout", "Cause": ""}
     assert ran.seconds == 5
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from asl_runner.interpreter.payload import PayloadEncoder
 from hypothesis import given
 from hypothesis import strategies as st
+
+from asl_runner.interpreter.payload import PayloadEncoder
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)
 values = st.recursive(

@@ -5,19 +5,16 @@ from __future__ import annotations
 from asl_runner.definition.model import Fail, Text
 from asl_runner.expressions.environment import ExpressionError
 from asl_runner.interpreter.dataflow import states_variable
-from asl_runner.interpreter.errors import Failure
+from asl_runner.interpreter.errors import Failure, cut
 from asl_runner.interpreter.frame import Frame
 
 
 def step(frame: Frame, state: Fail) -> None:
     """Raises the `Failure` the state stands for, or `ExpressionError` when its text cannot be computed."""
     limits = frame.run.limits
-    error = _resolve(state.error, frame)
-    cause = _resolve(state.cause, frame)
-    raise Failure(
-        None if error is None else error[: limits.error_characters],
-        None if cause is None else cause[: limits.cause_characters],
-    )
+    error = cut(_resolve(state.error, frame), limits.error_characters)
+    cause = cut(_resolve(state.cause, frame), limits.cause_characters)
+    raise Failure(error, cause)
 
 
 def _resolve(text: Text | None, frame: Frame) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 from asl_runner.definition.model import Map, Quantity, Task
+from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import ExpressionError, Json
+from asl_runner.expressions.jsonpath import Path, PathNotFound
+from asl_runner.expressions.jsonpath_steps import failing_step
 from asl_runner.interpreter.children import Children, record_state_aborted
 from asl_runner.interpreter.dataflow import states_variable
-from asl_runner.interpreter.errors import QUERY_EVALUATION_ERROR
+from asl_runner.interpreter.errors import QUERY_EVALUATION_ERROR, REFERENCE_PATH_CONFLICT, Failure
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.payload import text
 from asl_runner.interpreter.quantities import real_number, whole_number
@@ -26,8 +29,16 @@ class ItemsProblem(ExpressionError):
     error = QUERY_EVALUATION_ERROR
 
 
+class ItemsConflict(ExpressionError):
+    """ItemsPath leads nowhere: a path conflict (reported)."""
+
+    error = REFERENCE_PATH_CONFLICT
+
+
 async def perform(frame: Frame, state: Map) -> None:
-    """One visit. Raises `Failure`."""
+    """One visit. Raises `Failure`, and `UsageError` for a distributed Map, which is never run as an inline one."""
+    if state.mode != "INLINE":
+        raise UsageError(f"The Map state {state.name!r} has Mode DISTRIBUTED, which is not available yet.")
     await working.perform(frame, state, _work, failed_event="MapStateFailed")
 
 
@@ -49,11 +60,21 @@ def _items(state: Map, effective: Json, frame: Frame) -> list[Json]:
         if not isinstance(items, list):
             raise ItemsProblem(f"Map state input must be an array but was: {text(items)}")
         return items
-    items = effective if state.items_path is None else state.items_path(effective, frame)
+    items = effective if state.items_path is None else _at(state.items_path, effective, frame)
     if not isinstance(items, list):
         path = "$" if state.items_path is None else state.items_path.text
         raise ExpressionError(f'Reference path "{path}" must point to array.')
     return items
+
+
+def _at(path: Path, data: Json, frame: Frame) -> Json:
+    try:
+        return path.evaluate(data, frame)
+    except PathNotFound as missing:
+        if path.root != "input":
+            raise ExpressionError(missing.invalid_path) from missing
+        step, node = failing_step(path.parsed, data)
+        raise ItemsConflict(f'Unable to apply step "{step}" to input {text(node)}') from missing
 
 
 def _check_tolerance(state: Map, effective: Json, frame: Frame) -> None:
@@ -88,14 +109,14 @@ class Iterations:
         self._results: list[Json] = [None] * len(items)
         self._begun: deque[Frame] = deque()
         self._next = 0
-        self._children = frame.children = Children(frame.run, state.name)
+        self._children = Children(frame, state.name)
 
     async def run(self, concurrency: int) -> list[Json]:
         """The outputs in item order. Raises the first `Failure` of an iteration, the others cut off."""
-        frame, children, begun = self._frame, self._children, self._begun
+        frame, begun = self._frame, self._begun
         started = frame.previous
         ended = 0
-        try:
+        async with self._children as children:
             while self._next < min(concurrency, len(self._items)):
                 self._begin(started)
             while begun or children.running:
@@ -105,15 +126,11 @@ class Iterations:
                         continue
                 else:
                     child = await children.next()
-                self._end(child)
+                await self._end(child)
                 ended += 1
                 if ended % _TURN == 0:
                     frame.run.log.flush()
                     await asyncio.sleep(0)
-        except BaseException:
-            await children.cancel()
-            raise
-        frame.children = None
         return self._results
 
     def _begin(self, previous: int) -> None:
@@ -123,7 +140,8 @@ class Iterations:
         path = f"{self._path}.{index}"
         input = self._items[index] if state.item_selector is None else self._selected(item)
         started = self._record("Started", index, previous, path)
-        child = Frame(frame.run, state.item_processor, path, input, started, frame.variables, item, index)
+        child = frame.child(state.item_processor, path, input, started, index)
+        child.map_item = item
         self._children.add(child)
         self._begun.append(child)
 
@@ -140,24 +158,23 @@ class Iterations:
             frame.map_item = outer
             frame.forget_context()
 
-    def _end(self, child: Frame) -> None:
+    async def _end(self, child: Frame) -> None:
         if child.failure is not None:
-            self._fail(child)
+            await self._fail(child, child.failure)
         self._results[child.index] = child.data
         self._frame.previous = self._record("Succeeded", child.index, child.previous, child.path)
         if self._next < len(self._items):
             self._begin(child.previous)
 
-    def _fail(self, child: Frame) -> None:
+    async def _fail(self, child: Frame, failure: Failure) -> NoReturn:
+        await self._children.cancel()
         previous = child.previous
         self._record("Failed", child.index, previous, child.path)
         if isinstance(child.current, Task):
             record_state_aborted(child, previous)
         self._children.record_aborted(previous)
         self._frame.previous = previous
-        self._frame.children = None
-        assert child.failure is not None
-        raise child.failure
+        raise failure
 
     def _record(self, step: str, index: int, previous: int, path: str) -> int:
         details: dict[str, Any] = {"name": self._state.name, "index": index}

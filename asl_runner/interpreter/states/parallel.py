@@ -19,34 +19,26 @@ async def _work(frame: Frame, state: Parallel, effective: Json) -> Json:
     started = frame.previous = run.log.record("ParallelStateStarted", None, frame.previous, frame.path)
     path = frame.child_path(state.name)
     branches = [
-        Frame(run, branch, f"{path}.{index}", effective, started, frame.variables, frame.map_item, index)
-        for index, branch in enumerate(state.branches)
+        frame.child(branch, f"{path}.{index}", effective, started, index) for index, branch in enumerate(state.branches)
     ]
-    children = frame.children = Children(run)
-    for branch in branches:
-        children.add(branch)
-    try:
+    async with Children(frame) as children:
+        for branch in branches:
+            children.add(branch)
         for branch in branches:
             if children.start(branch):
-                await _ended(frame, branch)
+                await _ended(frame, children, branch)
         while children.running:
-            await _ended(frame, await children.next())
-    finally:
-        await children.cancel()
-    frame.children = None
+            await _ended(frame, children, await children.next())
     run.log.record("ParallelStateSucceeded", None, frame.previous, frame.path)
     return [branch.data for branch in branches]
 
 
-async def _ended(frame: Frame, branch: Frame) -> None:
+async def _ended(frame: Frame, children: Children, branch: Frame) -> None:
     frame.previous = branch.previous
     if branch.failure is None:
         return
-    children = frame.children
-    assert children is not None
     await children.cancel()
     if isinstance(branch.current, Task):
         record_state_aborted(branch, branch.previous)
     children.record_aborted(branch.previous)
-    frame.children = None
     raise branch.failure

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -13,9 +13,11 @@ from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Payload
 from asl_runner.interpreter import errors
-from asl_runner.interpreter.errors import Failure, data_limit_failure
+from asl_runner.interpreter.dataflow import narrowed_input, states_variable
+from asl_runner.interpreter.deadlines import Deadlines
+from asl_runner.interpreter.errors import Failure, cut, data_limit_failure
 from asl_runner.interpreter.frame import Frame
-from asl_runner.interpreter.ports import Clock, TaskCall, TaskFailed, Timer
+from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.interpreter.quantities import seconds
 from asl_runner.interpreter.states import working
 
@@ -53,11 +55,42 @@ def _new_token(frame: Frame) -> None:
 
 async def _work(frame: Frame, state: Task, effective: Json) -> Json:
     history = TaskHistory(frame, state.resource)
-    timeout = None if state.timeout is None else seconds(state.timeout, effective, frame)
-    heartbeat = None if state.heartbeat is None else seconds(state.heartbeat, effective, frame)
-    credentials = None if state.credentials is None else state.credentials(effective, frame)
-    history.scheduled(effective, timeout, heartbeat, credentials)
-    call = TaskCall(
+    call = _call(frame, state, effective, history)
+    deadlines = Deadlines(frame.run.ports.clock, call.timeout, call.heartbeat)
+    call.submitted = history.submitted
+    call.beat = deadlines.beat
+    if history.events.started_at_once:
+        history.started()
+    else:
+        call.started = _first_start(history, deadlines)
+    await frame.run.log.commit()
+    try:
+        if history.events.started_at_once:
+            deadlines.start()
+        result = await _answer(frame, call, deadlines)
+        output = frame.run.payloads.encode(result)
+        if frame.run.limits.exceeded_by(output):
+            raise data_limit_failure(_limit_name(state.resource), catchable=True)
+    except Failure as failure:
+        history.failed(failure, timed_out=deadlines.passed is not None)
+        raise
+    history.succeeded(output)
+    return result
+
+
+def _call(frame: Frame, state: Task, effective: Json, history: TaskHistory) -> TaskCall:
+    """What goes out, recorded as scheduled. The paths of its numbers read the input before Parameters (recorded)."""
+    input = frame.run.payloads.encode(effective)
+    if frame.run.limits.exceeded_by(input):
+        raise data_limit_failure(state.name, catchable=False)
+    data: Json = None
+    if state.timeout is not None or state.heartbeat is not None or state.credentials is not None:
+        data = states_variable(frame) if state.query_language == "JSONata" else narrowed_input(state, frame)
+    timeout = None if state.timeout is None else seconds(state.timeout, data, frame)
+    heartbeat = None if state.heartbeat is None else seconds(state.heartbeat, data, frame)
+    credentials = None if state.credentials is None else state.credentials(data, frame)
+    history.scheduled(input, timeout, heartbeat, credentials)
+    return TaskCall(
         resource=state.resource,
         input=effective,
         state=state.name,
@@ -71,94 +104,40 @@ async def _work(frame: Frame, state: Task, effective: Json) -> Json:
         token=frame.token,
         log_name=_log_name(state.name, frame.previous),
     )
-    call.submitted = history.submitted
-    if history.events.started_at_once:
-        history.started()
-    else:
-        call.started = history.started
-    await frame.run.log.commit()
-    try:
-        result = await _answer(frame, call)
-        output = frame.run.payloads.encode(result)
-        limit = frame.run.limits.payload_bytes
-        if limit is not None and len(output) > limit:
-            raise data_limit_failure(state.resource.service or state.resource.arn, catchable=True)
-    except Failure as failure:
-        history.failed(failure)
-        raise
-    history.succeeded(output)
-    return result
 
 
-async def _answer(frame: Frame, call: TaskCall) -> Json:
+def _first_start(history: TaskHistory, deadlines: Deadlines) -> Callable[[str | None], None]:
+    """The time of an activity runs from when a worker takes it."""
+
+    def started(worker: str | None) -> None:
+        history.started(worker)
+        deadlines.start()
+
+    return started
+
+
+def _limit_name(resource: Resource) -> str:
+    return resource.service or resource.arn
+
+
+async def _answer(frame: Frame, call: TaskCall, deadlines: Deadlines) -> Json:
     """The task's answer. Raises `Failure` for what the task reports and for a deadline that passes."""
-    deadlines = Deadlines(frame.run.ports.clock, call)
     try:
-        return await frame.run.ports.tasks.call(call)
+        async with deadlines:
+            return await frame.run.ports.tasks.call(call)
     except TaskFailed as failed:
         limits = frame.run.limits
         raise Failure(
-            _cut(failed.error, limits.error_characters),
-            _cut(failed.cause, limits.cause_characters),
+            cut(failed.error, limits.error_characters),
+            cut(failed.cause, limits.cause_characters),
             task=True,
             catchable=failed.error != errors.RUNTIME,
         ) from failed
-    except asyncio.CancelledError:
-        passed = deadlines.passed
-        if passed is None:
-            raise
-        task = asyncio.current_task()
-        assert task is not None
-        if task.uncancel() > 0:
-            raise
-        raise Failure(errors.TIMEOUT, None, task=True, heartbeat=passed == "heartbeat") from None
-    finally:
-        deadlines.cancel()
-
-
-def _cut(text: str | None, characters: int) -> str | None:
-    """At most so many characters, of which every one can be written as UTF-8."""
-    return None if text is None else text[:characters].encode("utf-8", "replace").decode("utf-8")
 
 
 def _log_name(state: str, event_id: int) -> str:
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in state)[:80]
     return f"{event_id:05d}-{safe}"
-
-
-class Deadlines:
-    """Cancels the current task when its timeout passes, or when heartbeats stay away for too long."""
-
-    def __init__(self, clock: Clock, call: TaskCall) -> None:
-        self.passed: str | None = None
-        self._clock = clock
-        self._task = asyncio.current_task()
-        self._interval = call.heartbeat
-        self._timeout: Timer | None = None
-        self._heartbeat: Timer | None = None
-        now = clock.now() if call.timeout is not None or call.heartbeat is not None else 0.0
-        if call.timeout is not None:
-            self._timeout = clock.call_at(now + call.timeout, lambda: self._pass("timeout"))
-        if call.heartbeat is not None:
-            self._heartbeat = clock.call_at(now + call.heartbeat, lambda: self._pass("heartbeat"))
-            call.beat = self.beat
-
-    def beat(self) -> None:
-        """A heartbeat arrived: its deadline moves on."""
-        if self._heartbeat is not None and self._interval is not None and self.passed is None:
-            self._heartbeat.cancel()
-            self._heartbeat = self._clock.call_at(self._clock.now() + self._interval, lambda: self._pass("heartbeat"))
-
-    def cancel(self) -> None:
-        """The work ended: no deadline matters any more."""
-        for timer in (self._timeout, self._heartbeat):
-            if timer is not None:
-                timer.cancel()
-
-    def _pass(self, which: str) -> None:
-        if self.passed is None and self._task is not None:
-            self.passed = which
-            self._task.cancel()
 
 
 class TaskHistory:
@@ -172,14 +151,14 @@ class TaskHistory:
             {"resourceType": resource.service, "resource": resource.history_resource} if self.events is _SERVICE else {}
         )
 
-    def scheduled(self, effective: Json, timeout: int | None, heartbeat: int | None, credentials: Json) -> None:
+    def scheduled(self, input: Payload, timeout: int | None, heartbeat: int | None, credentials: Json) -> None:
         """The request as it goes out."""
         details = dict(self._common)
         if self.events is _SERVICE:
             details["region"] = self._frame.run.info.region
         else:
             details["resource"] = self._resource.arn
-        details[self.events.input] = self._frame.run.payloads.encode(effective)
+        details[self.events.input] = input
         if timeout is not None:
             details["timeoutInSeconds"] = timeout
         if heartbeat is not None:
@@ -203,14 +182,14 @@ class TaskHistory:
         """The result, as JSON text."""
         self._record("Succeeded", {**self._common, "output": output})
 
-    def failed(self, failure: Failure) -> None:
-        """The error, or the timeout."""
+    def failed(self, failure: Failure, *, timed_out: bool) -> None:
+        """The error, or that a deadline passed."""
         details = {**self._common}
         if failure.error is not None:
             details["error"] = failure.error
         if failure.cause is not None:
             details["cause"] = failure.cause
-        self._record("TimedOut" if failure.error == errors.TIMEOUT else "Failed", details)
+        self._record("TimedOut" if timed_out else "Failed", details)
 
     def _record(self, step: str, details: dict[str, Any]) -> None:
         frame = self._frame
