@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from asl_runner.definition.model import Choice, Fail, Pass, State, Succeed, Wait
+from asl_runner.definition.model import Choice, Fail, Map, Parallel, Pass, Scope, State, Succeed, Wait
 from asl_runner.definition.resource import Resource, parse_resource
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
@@ -51,7 +51,7 @@ Tasks: TypeAlias = Sequence[tuple[str, dict[str, Any]]]
 
 
 def check_tasks(machine: StateMachine, tasks: Tasks, resources: Resources, functions: Callable[[], Functions]) -> None:
-    """Raises `UsageError` naming every Task that cannot run here, with what to do about it."""
+    """Raises `UsageError` naming every Task and Map that cannot run here, with what to do about it."""
     if machine.placeholders:
         names = ", ".join(f"${{{name}}}" for name in machine.placeholders)
         raise UsageError(
@@ -59,6 +59,11 @@ def check_tasks(machine: StateMachine, tasks: Tasks, resources: Resources, funct
             "Put ARNs or values in their place."
         )
     problems: dict[str, list[str]] = {}
+    if maps := list(_distributed_maps(machine)):
+        problems[
+            "Map states with Mode DISTRIBUTED are not available yet; with Mode INLINE (or no ProcessorConfig), and "
+            "without ItemReader, ItemBatcher and ResultWriter, they run here."
+        ] = maps
     for name, task in tasks:
         problem = _task_problem(task, resources, functions)
         if problem is not None:
@@ -96,6 +101,17 @@ _VERBS = ("add_", "create_", "delete_", "describe_", "list_", "stop_", "update_"
 def _camel(method: str) -> str:
     first, *rest = method.split("_")
     return first + "".join(map(str.title, rest))
+
+
+def _distributed_maps(scope: Scope) -> Iterator[str]:
+    for state in scope.states.values():
+        if isinstance(state, Map):
+            if state.mode == "DISTRIBUTED":
+                yield state.name
+            yield from _distributed_maps(state.item_processor)
+        elif isinstance(state, Parallel):
+            for branch in state.branches:
+                yield from _distributed_maps(branch)
 
 
 def images_of(tasks: Tasks) -> set[str]:
