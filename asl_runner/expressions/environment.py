@@ -25,6 +25,10 @@ class Environment(Protocol):
     def random(self) -> Random:
         """The source of `States.MathRandom`, `States.UUID` and jitter: seeded, so a replay gives the same."""
 
+    @property
+    def now(self) -> float:
+        """The execution's time, in seconds since the epoch: what `$now()` and `$millis()` give."""
+
 
 Evaluator: TypeAlias = Callable[[Json, Environment], Json]
 """A compiled expression: data (`$`) and surroundings in, value out. Raises `ExpressionError`."""

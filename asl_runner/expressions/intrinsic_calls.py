@@ -148,5 +148,9 @@ class _Nowhere:
     def random(self) -> Random:
         raise AssertionError("a folded call asked for a random number")
 
+    @property
+    def now(self) -> float:
+        raise AssertionError("a folded call asked for the time")
+
 
 _NOWHERE = _Nowhere()

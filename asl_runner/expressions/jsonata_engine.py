@@ -91,7 +91,7 @@ class Program:
             elif variable in variables:
                 bindings.bind_value(name, variables[variable])
         if self._functions:
-            bindings.bind_functions(functions_for(self._functions, env.random, missing))
+            bindings.bind_functions(functions_for(self._functions, env, missing, _format_millis))
         try:
             result = engine.evaluate(missing, bindings)
         except self._errors as problem:
@@ -121,6 +121,25 @@ def program(expression: str) -> Program:
     Raises `ExpressionSyntaxError`.
     """
     return Program(parse_jsonata(expression))
+
+
+@lru_cache(maxsize=4)
+def _formatter(arguments: int) -> CompiledExpression:
+    import jsonata2py
+
+    names = ("$millis_", "$picture", "$timezone")[:arguments]
+    return jsonata2py.compile(f"$fromMillis({', '.join(names)})")
+
+
+def _format_millis(millis: int, *how: Any) -> Any:
+    """JSONata's `$fromMillis(millis, picture, timezone)`, whose last two may be missing."""
+    import jsonata2py
+
+    given = [argument for argument in how[:2] if argument is not jsonata2py.MISSING]
+    bindings = jsonata2py.JsonataBindings()
+    for name, value in zip(("millis_", "picture", "timezone"), (millis, *given), strict=False):
+        bindings.bind_value(name, value)
+    return _formatter(1 + len(given)).evaluate(jsonata2py.MISSING, bindings)
 
 
 def _text(code: str | None, message: str) -> str:

@@ -6,10 +6,9 @@ Each raises `ArgumentProblem` for values it cannot take; undefined in gives unde
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
-from asl_runner.expressions.environment import Json
+from asl_runner.expressions.environment import Environment, Json
 from asl_runner.expressions.intrinsic_functions import (
     ArgumentProblem,
     bounded_range,
@@ -63,10 +62,13 @@ def java_random(seed: int) -> float:
     return float(((high << 27) + bits(27)) / (1 << 53))
 
 
-def functions_for(names: frozenset[str], source: Random, undefined: object) -> dict[str, Callable[..., Any]]:
+def functions_for(
+    names: frozenset[str], env: Environment, undefined: object, format_millis: Callable[..., Any]
+) -> dict[str, Callable[..., Any]]:
     """The functions among `names` as the engine calls them: any number of arguments, `undefined` where one is missing.
 
-    `source` gives the random numbers, so that a replayed execution draws the same ones.
+    Random numbers and the time come from `env`, so that a replayed execution gets the same ones. `format_millis` is
+    JSONata's own `$fromMillis(millis, picture, timezone)`.
     """
 
     def total(call: Callable[..., Any], count: int) -> Callable[..., Any]:
@@ -83,8 +85,11 @@ def functions_for(names: frozenset[str], source: Random, undefined: object) -> d
 
     def random(*arguments: Any) -> float:
         if not arguments or arguments[0] is undefined:
-            return source.random()
+            return env.random.random()
         return java_random(round_half_up(arguments[0], "The argument of $random"))
+
+    # One moment for a whole evaluation, as JSONata has it; whole milliseconds, as the context object shows times.
+    moment = int(env.now * 1_000_000 + 0.5) // 1000 if _CLOCK & names else 0
 
     every: dict[str, Callable[..., Any]] = {
         "partition": total(partition, 2),
@@ -92,10 +97,14 @@ def functions_for(names: frozenset[str], source: Random, undefined: object) -> d
         "hash": total(hash_text, 2),
         "parse": total(parse, 1),
         RENAMED["random"]: random,
-        "uuid": lambda *_: random_uuid(source),
+        "uuid": lambda *_: random_uuid(env.random),
+        RENAMED["millis"]: lambda *_: moment,
+        RENAMED["now"]: lambda *how: format_millis(moment, *how),
     }
     return {name: call for name, call in every.items() if name in names}
 
 
-FUNCTION_NAMES = frozenset({"partition", "range", "hash", "parse", RENAMED["random"], "uuid"})
+_CLOCK = frozenset({RENAMED["now"], RENAMED["millis"]})
+
+FUNCTION_NAMES = frozenset({"partition", "range", "hash", "parse", RENAMED["random"], "uuid"}) | _CLOCK
 """What `functions_for` knows."""

@@ -52,8 +52,14 @@ class Source(NamedTuple):
     """Whether a function may be part of the result."""
 
 
-RENAMED = {"random": "aslRunnerRandom", "eval": "aslRunnerEval"}
-"""Built-ins of the engine that Step Functions replaces or takes away; a bound function cannot replace a built-in."""
+RENAMED = {
+    "random": "aslRunnerRandom",
+    "eval": "aslRunnerEval",
+    "now": "aslRunnerNow",
+    "millis": "aslRunnerMillis",
+}
+"""Built-ins of the engine that Step Functions replaces or takes away, and those that read the machine's clock; a bound
+function cannot replace a built-in."""
 
 
 def simple_path(expression: str) -> tuple[str, ...] | None:

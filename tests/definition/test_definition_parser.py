@@ -19,7 +19,7 @@ DISTRIBUTED = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
 
 @pytest.fixture
 def env() -> Environment:
-    return SimpleNamespace(variables={"v": 7}, context={"State": {"Name": "S"}}, random=Random(1))
+    return SimpleNamespace(variables={"v": 7}, context={"State": {"Name": "S"}}, random=Random(1), now=0.0)
 
 
 def state(definition: dict[str, Any]) -> Any:

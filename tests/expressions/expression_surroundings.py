@@ -16,6 +16,7 @@ class Surroundings:
         self.variables = variables or {}
         self.context = context or {}
         self.random = Random(7)
+        self.now = 1_700_000_000.1234
 
 
 NOWHERE = Surroundings()

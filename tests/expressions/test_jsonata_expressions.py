@@ -71,6 +71,22 @@ def test_undefined_is_not_null() -> None:
     assert not UNDEFINED
 
 
+@pytest.mark.parametrize(
+    "expression, value",
+    [
+        ("$now()", "2023-11-14T22:13:20.123Z"),
+        ("$now('[Y0001]-[M01]-[D01]')", "2023-11-14"),
+        ("$now('[H01]:[m01]', '+0200')", "00:13"),
+        ("$millis()", 1_700_000_000_123),
+        ("$toMillis($now()) = $millis()", True),
+        ("$map([1, 2], function($x) { $millis() + $x })", [1_700_000_000_124, 1_700_000_000_125]),
+        ("$fromMillis(0)", "1970-01-01T00:00:00.000Z"),
+    ],
+)
+def test_the_time_comes_from_the_environment(expression: str, value: Any) -> None:
+    assert evaluate_jsonata(expression, {}, NOWHERE) == value
+
+
 def test_random_values_come_from_the_environment() -> None:
     for text in ("$uuid()", "$random()"):
         evaluate = compile_jsonata(text, "Output")

@@ -205,3 +205,22 @@ def test_stop_and_machine_timeout() -> None:
 
 async def _forever(call: Any) -> None:
     await asyncio.Event().wait()
+
+
+def test_times_are_those_of_the_executions_clock() -> None:
+    """Entered times, `$now()` and timestamps move with virtual time, and are the same in every run."""
+    show = {"Type": "Pass", "Parameters": {"entered.$": "$$.State.EnteredTime", "start.$": "$$.Execution.StartTime"}}
+    wait = {
+        "Type": "Wait",
+        "QueryLanguage": "JSONata",
+        "Seconds": 90,
+        "Output": "{% {'now': $now(), 'millis': $millis()} %}",
+    }
+    machine = chain(W=wait, P={**show, "ResultPath": "$.p"})
+    machine["States"]["P"]["Parameters"]["now.$"] = "$.now"
+    del machine["States"]["P"]["ResultPath"]
+    assert run(machine).output == {
+        "entered": "2023-11-14T22:14:50.000Z",
+        "start": "2023-11-14T22:13:20.000Z",
+        "now": "2023-11-14T22:14:50.000Z",
+    }
