@@ -5,7 +5,6 @@ A text with a placeholder (`${Name}`) that cannot be compiled stays unresolved: 
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from asl_runner.definition.diagnostics import Report
@@ -14,10 +13,11 @@ from asl_runner.definition.json_text import Path as Place
 from asl_runner.expressions.choice import compile_rule, rule_problems
 from asl_runner.expressions.environment import ExpressionError, ExpressionSyntaxError, Json
 from asl_runner.expressions.jsonpath import Path, compile_path
+from asl_runner.expressions.patterns import LazyPattern
 from asl_runner.expressions.template import compile_template, compile_value, template_problems
 
-_NAME = re.compile(r"[A-Za-z_][\w.]*")
-_VARIABLE = re.compile(r"[^\W\d]\w{0,79}")
+_NAME = LazyPattern(r"[A-Za-z_][\w.]*")
+_VARIABLE = LazyPattern(r"[^\W\d]\w{0,79}")
 
 
 class Unresolved:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from asl_runner.expressions.environment import Json
+from asl_runner.expressions.patterns import LazyPattern
 
 MAX_DEPTH = 200
 """Containers inside containers; deeper documents are refused before anything recursive reads them."""
@@ -41,16 +42,16 @@ class _Stop(Exception):
     """The rest of the text cannot be read."""
 
 
-_BLANK = re.compile(r"[ \t\r\n]*")
-_COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"')
-_LONG_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_SINGLE = re.compile(r"'((?:[^'\\\n]|\\.)*)'")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?(?![\w.+-])")
-_WORD = re.compile(r"[^\s,:{}\[\]\"']+")
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))|([\x00-\x1f])", re.DOTALL)
+_BLANK = LazyPattern(r"[ \t\r\n]*")
+_COMMENT = LazyPattern(r"//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+_STRING = LazyPattern(r'"([^"\\\x00-\x1f]*)"')
+_LONG_STRING = LazyPattern(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_SINGLE = LazyPattern(r"'((?:[^'\\\n]|\\.)*)'")
+_NUMBER = LazyPattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?(?![\w.+-])")
+_WORD = LazyPattern(r"[^\s,:{}\[\]\"']+")
+_ESCAPE = LazyPattern(r"\\(?:u([0-9a-fA-F]{4})|(.))|([\x00-\x1f])", re.DOTALL)
 _QUOTED = r"""[^{}"']|"[^"]*"|'[^']*'"""
-_PLACEHOLDER = re.compile(rf"\$\{{(?:{_QUOTED}|\{{(?:{_QUOTED})*\}})*\}}")
+_PLACEHOLDER = LazyPattern(rf"\$\{{(?:{_QUOTED}|\{{(?:{_QUOTED})*\}})*\}}")
 _LITERALS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _FOREIGN: dict[str, tuple[Json, str]] = {
     "True": (True, "true"),

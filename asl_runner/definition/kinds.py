@@ -13,11 +13,12 @@ from asl_runner.definition.fields import Field, Kind, Language
 from asl_runner.definition.json_text import Path
 from asl_runner.definition.resource import parse_resource
 from asl_runner.expressions.environment import Json
+from asl_runner.expressions.patterns import LazyPattern
 
-_RFC3339 = re.compile(
+_RFC3339 = LazyPattern(
     r"(?P<second>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
-_ARN = re.compile(r"arn:[^:]*:[^:]+:[^:]*:[^:]*:.+", re.DOTALL)
+_ARN = LazyPattern(r"arn:[^:]*:[^:]+:[^:]*:[^:]*:.+", re.DOTALL)
 
 
 class _Problem(Exception):

@@ -5,17 +5,18 @@ Reference section 14: Lambda ARN, activity ARN, optimized integration, AWS SDK i
 
 from __future__ import annotations
 
-import re
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from asl_runner.expressions.patterns import LazyPattern
+
 Kind: TypeAlias = Literal["lambda", "activity", "service", "aws-sdk", "unknown"]
 Pattern: TypeAlias = Literal["", "sync", "sync:2", "waitForTaskToken"]
 
-_SERVICE = re.compile(r"^arn:[a-z-]+:states:[a-z0-9-]*:[0-9]*:(?P<rest>.+)$")
-_PATTERN = re.compile(r"\.(sync:2|sync|waitForTaskToken)$")
-_LAMBDA = re.compile(r"^arn:[a-z-]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(?::(?P<qualifier>[^:]+))?$")
+_SERVICE = LazyPattern(r"^arn:[a-z-]+:states:[a-z0-9-]*:[0-9]*:(?P<rest>.+)$")
+_PATTERN = LazyPattern(r"\.(sync:2|sync|waitForTaskToken)$")
+_LAMBDA = LazyPattern(r"^arn:[a-z-]+:lambda:[^:]*:[^:]*:function:(?P<name>[^:]+)(?::(?P<qualifier>[^:]+))?$")
 
 
 class Resource(Struct, frozen=True, kw_only=True):

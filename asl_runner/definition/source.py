@@ -14,6 +14,7 @@ import msgspec
 
 from asl_runner.definition.json_text import MAX_DEPTH, Path, Scan, SourceProblem, scan_json, text_offset
 from asl_runner.expressions.environment import Json
+from asl_runner.expressions.patterns import LazyPattern
 
 Format: TypeAlias = Literal["json", "yaml"]
 Source: TypeAlias = "FilePath | str | bytes | dict[str, Json]"
@@ -22,7 +23,7 @@ MAX_CHARACTERS = 1_048_576
 """The longest definition text Step Functions takes (reference section 1)."""
 
 _KEY = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?')
-_YAML_KEY = re.compile(r"""^\s*(?:[\w.-]+|"[^"]*"|'[^']*')\s*:(?:\s|$)""", re.MULTILINE)
+_YAML_KEY = LazyPattern(r"""^\s*(?:[\w.-]+|"[^"]*"|'[^']*')\s*:(?:\s|$)""", re.MULTILINE)
 
 
 class Position(NamedTuple):

@@ -6,7 +6,6 @@ operator's never matches and never fails; a path that finds nothing fails, excep
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -201,6 +200,8 @@ def _presence(get: Evaluator, expected: bool) -> Condition:
 
 
 def _did_you_mean(name: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, [*OPERATORS, *BOOLEAN_OPERATORS], n=1)
     return f": did you mean '{near[0]}'?" if near else ""
 

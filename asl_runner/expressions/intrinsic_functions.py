@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import json
 import math
 import uuid
 from collections.abc import Callable
@@ -139,6 +137,8 @@ def _array_length(array: Json) -> int:
 
 
 def _array_unique(array: Json) -> list[Json]:
+    import json
+
     unique: dict[str, Json] = {}
     for item in _list(array):
         unique.setdefault(json.dumps(item, sort_keys=True), item)
@@ -164,6 +164,8 @@ def hash_text(data: Json, algorithm: Json) -> str:
     if not isinstance(algorithm, str) or algorithm not in _ALGORITHMS:
         raise ArgumentProblem(f"The algorithm must be one of {', '.join(_ALGORITHMS)} but was {_shown(algorithm)}")
     text = data if isinstance(data, str) else compact(data)
+    import hashlib  # Loads all of OpenSSL.
+
     digest = hashlib.new(_ALGORITHMS[algorithm], usedforsecurity=False)
     digest.update(_short_text(text).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

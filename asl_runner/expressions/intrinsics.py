@@ -5,7 +5,6 @@ Literal arguments are folded at load time. Grammar and recorded corrections: ref
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from asl_runner.expressions.environment import Evaluator, ExpressionSyntaxError
@@ -20,15 +19,16 @@ from asl_runner.expressions.intrinsic_calls import (
 from asl_runner.expressions.intrinsic_functions import FUNCTIONS, Function
 from asl_runner.expressions.jsonpath import path_of
 from asl_runner.expressions.jsonpath_syntax import parse_path_at
+from asl_runner.expressions.patterns import LazyPattern
 
 MAX_NESTING = 10
 """Intrinsic functions may stand inside each other this deep (developer guide)."""
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+)*")
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,307})(?:\.\d+)?(?:[eE][+-]?\d{1,2})?(?![\w.])", re.ASCII)
-_KEYWORD = re.compile(r"(true|false|null)(?![\w.(])")
-_STRING_PART = re.compile(r"[^'\\{]+")
-_BLANKS = re.compile(r"\s*")
+_NAME = LazyPattern(r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+)*")
+_NUMBER = LazyPattern(r"-?(?:0|[1-9]\d{0,307})(?:\.\d+)?(?:[eE][+-]?\d{1,2})?(?![\w.])", re.ASCII)
+_KEYWORD = LazyPattern(r"(true|false|null)(?![\w.(])")
+_STRING_PART = LazyPattern(r"[^'\\{]+")
+_BLANKS = LazyPattern(r"\s*")
 _KEYWORDS = {"true": True, "false": False, "null": None}
 
 
@@ -149,6 +149,8 @@ class _Parser:
 
 def _did_you_mean(name: str) -> str:
     """The nearest function name as a question; people forget the prefix or write the name in another case."""
+    import difflib
+
     plain = name.rpartition(".")[2].lower()
     by_plain = {known.rpartition(".")[2].lower(): known for known in FUNCTIONS}
     near = difflib.get_close_matches(plain, by_plain, n=1, cutoff=0.6)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import msgspec
 
 from asl_runner.expressions.environment import Json
@@ -16,6 +14,8 @@ def compact_bytes(value: Json) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:
+        import json
+
         # A lone surrogate has no UTF-8 form: only a JSON escape can carry it.
         return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from asl_runner.expressions.environment import ExpressionSyntaxError, Json
+from asl_runner.expressions.patterns import LazyPattern
 
 
 class Test(NamedTuple):
@@ -45,12 +46,12 @@ Operand: TypeAlias = Callable[[str, int], tuple[str, int]]
 """Reads the path at an offset of a text; gives it in jsonpath-ng's notation and where it ends."""
 Predicate: TypeAlias = Callable[[Json, Json], bool]
 
-_COMPARISON = re.compile(r"==|!=|<=|>=|<|>")
+_COMPARISON = LazyPattern(r"==|!=|<=|>=|<|>")
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?(?![\w.])", re.ASCII)
-_STRING = re.compile(r"'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
-_WORD = re.compile(r"[^\W\d][\w-]*")
-_BLANKS = re.compile(r"\s*")
+_NUMBER = LazyPattern(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?(?![\w.])", re.ASCII)
+_STRING = LazyPattern(r"'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
+_WORD = LazyPattern(r"[^\W\d][\w-]*")
+_BLANKS = LazyPattern(r"\s*")
 _MAX_DEPTH = 50
 _WORD_OPERATORS = frozenset({"in", "nin", "subsetof", "anyof", "noneof", "size", "empty", "contains", "all", "type"})
 

@@ -23,14 +23,15 @@ from asl_runner.expressions.jsonpath_steps import (
     Step,
     Wildcard,
 )
+from asl_runner.expressions.patterns import LazyPattern
 
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,9})(?!\d)", re.ASCII)
-_BLANKS = re.compile(r"[ \t\r\n]*")
+_IDENTIFIER = LazyPattern(r"[^\W\d]\w*")
+_INTEGER = LazyPattern(r"-?(?:0|[1-9]\d{0,9})(?!\d)", re.ASCII)
+_BLANKS = LazyPattern(r"[ \t\r\n]*")
 # A dotted name ends at any of these; a backslash takes the next character literally.
-_DOTTED = re.compile(r"""(?:\\.|[^\\\s.\[\](){}'",*|<>`])+""", re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
-_QUOTED = {quote: re.compile(rf"{quote}((?:\\.|[^{quote}\\])*){quote}", re.DOTALL) for quote in "'\""}
+_DOTTED = LazyPattern(r"""(?:\\.|[^\\\s.\[\](){}'",*|<>`])+""", re.DOTALL)
+_ESCAPE = LazyPattern(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_QUOTED = {quote: LazyPattern(rf"{quote}((?:\\.|[^{quote}\\])*){quote}", re.DOTALL) for quote in "'\""}
 
 
 def parse_path(text: str) -> ParsedPath:

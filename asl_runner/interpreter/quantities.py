@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from asl_runner.definition.model import Quantity
 from asl_runner.expressions.environment import ExpressionError, Json
+from asl_runner.expressions.patterns import LazyPattern
 from asl_runner.interpreter.dataflow import read_path, states_variable
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.payload import text
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_INTEGER = LazyPattern(r"[+-]?[0-9]{1,18}")
+_DECIMAL = LazyPattern(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 def read_quantity(quantity: Quantity, data: Json, frame: Frame) -> Json:

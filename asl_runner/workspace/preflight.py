@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from asl_runner.definition.model import Choice, Fail, Map, Parallel, Pass, Scope, State, Succeed, Wait
+from asl_runner.definition.names import first_forbidden
 from asl_runner.definition.resource import Resource, parse_resource
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
@@ -22,16 +23,14 @@ if TYPE_CHECKING:
 AVAILABLE = "Lambda functions (their ARN, or lambda:invoke), sagemaker and aws-sdk:sagemaker"
 
 NAME_LIMIT = 80
-_FORBIDDEN = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\U0010ffff]""")
-"""Source: Step Functions API reference, StartExecution, `name`."""
 
 
 def check_name(name: str, what: str = "execution") -> None:
     """Raises `UsageError` for a name AWS does not take."""
     if not 1 <= len(name) <= NAME_LIMIT:
         raise UsageError(f"The {what} name has {len(name)} characters; it may have 1 to {NAME_LIMIT}.")
-    if bad := _FORBIDDEN.search(name):
-        raise UsageError(f"The {what} name {name!r} holds {bad[0]!r}; use letters, digits, - and _.")
+    if (bad := first_forbidden(name)) is not None:
+        raise UsageError(f"The {what} name {name!r} holds {name[bad]!r}; use letters, digits, - and _.")
 
 
 def check_input(text: bytes, limits: Limits) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from asl_runner.definition.diagnostics import Report, location
 from asl_runner.definition.json_text import Path
+from asl_runner.definition.names import first_forbidden
 from asl_runner.definition.scopes import RawScope
 
 LONGEST_STATE_NAME = 80
 LONGEST_LABEL = 40
-_FORBIDDEN = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\U0010ffff]""")
-"""What names in ARNs must not contain (reference section 1)."""
 
 
 def check_names(scopes: list[RawScope], report: Report) -> None:
@@ -45,9 +42,9 @@ def _check_label(label: str, path: Path, known: dict[str, Path], report: Report)
     elif len(label) > LONGEST_LABEL:
         message = f"Label '{label}' exceeds the {LONGEST_LABEL}-character limit allowed by the service"
         report.add("ASL307", message, path, found=label, hint=f"it has {len(label)} characters")
-    elif match := _FORBIDDEN.search(label):
-        message = f"Label contains invalid character: {match[0]!r}"
-        report.add("ASL307", message, path, found=label, offset=match.start())
+    elif (bad := first_forbidden(label)) is not None:
+        message = f"Label contains invalid character: {label[bad]!r}"
+        report.add("ASL307", message, path, found=label, offset=bad)
     if label in known:
         hint = f"the other one is at {location(known[label])}"
         report.add("ASL306", f"Duplicate Label name: {label}", path, found=label, hint=hint)

@@ -13,9 +13,10 @@ from asl_runner.definition.scopes import RawScope, list_of
 from asl_runner.definition.shapes import SHAPES, STATES
 from asl_runner.definition.structure import language_of
 from asl_runner.expressions.environment import Json
+from asl_runner.expressions.patterns import LazyPattern
 
-_PATH = re.compile(r"\$\$?(\.|\[).+")
-_CALL = re.compile(r"States\.[A-Z]\w*\(.*\)\s*", re.DOTALL)
+_PATH = LazyPattern(r"\$\$?(\.|\[).+")
+_CALL = LazyPattern(r"States\.[A-Z]\w*\(.*\)\s*", re.DOTALL)
 _TWINS = ("Error", "Cause")
 
 

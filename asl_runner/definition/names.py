@@ -1,0 +1,24 @@
+"""What a name that becomes part of an ARN may hold: of machines, executions, and labels of distributed Maps."""
+
+from __future__ import annotations
+
+_FORBIDDEN = frozenset('<>{}[]?*"#%\\^|~`$&,;:/\ufffe\uffff\U0010ffff')
+
+
+def first_forbidden(name: str) -> int | None:
+    """The offset of the first character AWS does not take in a name, None if it takes them all.
+
+    Source: Step Functions API reference, StartExecution, `name`; reference section 1.
+    """
+    return next((offset for offset, character in enumerate(name) if _is_forbidden(character)), None)
+
+
+def _is_forbidden(character: str) -> bool:
+    """Blanks, brackets, wildcards and special characters; control characters; halves of surrogate pairs."""
+    return (
+        character in _FORBIDDEN
+        or character.isspace()
+        or character < " "
+        or "\x7f" <= character <= "\x9f"
+        or "\ud800" <= character <= "\udfff"
+    )
