@@ -89,7 +89,8 @@ class Execution:
     async def _run_states(self) -> Outcome:
         frame = self._frame
         text = frame.text = self._run.payloads.encode(self._input)
-        self._log.record("ExecutionStarted", {"input": text, "roleArn": self._run.info.role_arn}, 0, "")
+        info = self._run.info
+        self._log.record_start({"input": text, "roleArn": info.role_arn}, info.start_time)
         self._task = asyncio.create_task(drive(frame))
         try:
             if self._end is None:
@@ -136,7 +137,7 @@ class Execution:
         if cause is not None:
             details["cause"] = cause
         stop_time = self._ports.clock.now()
-        self._log.record_end(_END_EVENTS[status], details, previous)
+        self._log.record_end(_END_EVENTS[status], details, previous, stop_time)
         await self._log.commit()
         return Outcome(status=status, stop_time=stop_time, output=output, error=error, cause=cause)
 

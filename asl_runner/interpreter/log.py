@@ -35,10 +35,15 @@ class HistoryLog:
             self.flush()
         return id
 
-    def record_end(self, type: str, details: dict[str, Any] | None, previous: int) -> int:
-        """Adds the event that ends the execution; there is always a place left for it."""
+    def record_start(self, details: dict[str, Any], at: float) -> None:
+        """Adds the first event, with the time at which the execution is said to have started."""
         self.last = id = self.last + 1
-        self._buffer.append(Event(id, previous, self._now(), type, details, ""))
+        self._buffer.append(Event(id, 0, at, "ExecutionStarted", details, ""))
+
+    def record_end(self, type: str, details: dict[str, Any] | None, previous: int, at: float) -> int:
+        """Adds the event that ends the execution, at its stop time; there is always a place left for it."""
+        self.last = id = self.last + 1
+        self._buffer.append(Event(id, previous, at, type, details, ""))
         self.flush()
         return id
 

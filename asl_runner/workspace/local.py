@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from asl_runner.configuration import Configuration
 from asl_runner.expressions.environment import Json
@@ -21,10 +21,41 @@ if TYPE_CHECKING:
     from asl_runner.storage.server import LocalAws
 
 
+T = TypeVar("T")
+
+
+class _Made(Generic[T]):
+    """A property made by its first reader and kept in the instance; made once also when threads ask together.
+
+    `functools.cached_property` has had no lock since Python 3.12.
+    """
+
+    def __init__(self, make: Callable[[LocalTarget], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, target: None, owner: type) -> _Made[T]: ...
+    @overload
+    def __get__(self, target: LocalTarget, owner: type) -> T: ...
+    def __get__(self, target: LocalTarget | None, owner: type) -> T | _Made[T]:
+        if target is None:
+            return self
+        made = target.__dict__
+        with target.lock:
+            if self._name not in made:
+                made[self._name] = self._make(target)
+        found: T = made[self._name]
+        return found
+
+
 class LocalTarget:
     """Answers Tasks on this machine, for use from one event loop; `close` ends everything it started."""
 
     def __init__(self, configuration: Configuration, directory: Path) -> None:
+        self.lock = threading.RLock()
+        """Held while something is made: jobs ask for their environment from threads."""
         self._configuration = configuration
         self._directory = directory
         makers: dict[str, Callable[[], Handler]] = {
@@ -65,7 +96,7 @@ class LocalTarget:
         if "aws" in made:
             self.aws.close()
 
-    @cached_property
+    @_Made
     def functions(self) -> Functions:
         """The Lambda functions of the project."""
         from asl_runner.functions import Functions
@@ -80,7 +111,7 @@ class LocalTarget:
             account=self._configuration.account,
         )
 
-    @cached_property
+    @_Made
     def sagemaker(self) -> LocalSageMaker:
         """SageMaker, its jobs under `jobs/`."""
         from asl_runner.sagemaker.client import LocalSageMaker
@@ -94,14 +125,14 @@ class LocalTarget:
             environment=self.environment,
         )
 
-    @cached_property
+    @_Made
     def buckets(self) -> Buckets:
         """The objects of `s3://`, as files under `s3/`."""
         from asl_runner.storage.buckets import Buckets
 
         return Buckets(self._directory / "s3")
 
-    @cached_property
+    @_Made
     def aws(self) -> LocalAws:
         """The AWS endpoint that unmodified boto3 code talks to."""
         from asl_runner.storage.server import LocalAws

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from asl_runner.definition import load
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.history.events import Event
 from asl_runner.history.records import ExecutionExists
+from asl_runner.storage.server import LocalAws
 from asl_runner.workspace import Workspace
+from asl_runner.workspace.local import LocalTarget
 
 PASS: dict[str, Any] = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 WAIT: dict[str, Any] = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
@@ -35,7 +39,9 @@ async def test_an_execution_is_run_watched_and_kept(tmp_path: Path) -> None:
         outcome = await running.result()
         assert (outcome.status, outcome.output) == ("SUCCEEDED", b'{"id":7}')
         assert running.done
-    assert [event.type for batch in batches for event in batch][-1] == "ExecutionSucceeded"
+    events = [event for batch in batches for event in batch]
+    assert events[-1].type == "ExecutionSucceeded"
+    assert (events[0].time, events[-1].time) == (running.record.start, running.record.stop)
     with open_workspace(tmp_path) as again:
         (record,) = again.executions()
         assert (record.status, record.input, record.output, record.event_count) == (
@@ -164,3 +170,25 @@ def test_a_workspace_that_is_not_there_has_no_executions(tmp_path: Path) -> None
         with pytest.raises(NotFound):
             workspace.find("latest")
     assert not (tmp_path / ".asl-runner").exists()
+
+
+def test_threads_that_ask_together_get_one_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    class Endpoint(LocalAws):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            made.append(self)
+            time.sleep(0.05)
+            super().__init__(*arguments, **settings)
+
+    monkeypatch.setattr("asl_runner.storage.server.LocalAws", Endpoint)
+    local = LocalTarget(Configuration(root=tmp_path, workspace=tmp_path / "w"), tmp_path / "w")
+    together = threading.Barrier(4)
+
+    def ask(_: int) -> object:
+        together.wait()
+        return local.aws
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(4))) == set(made)
+    assert len(made) == 1
