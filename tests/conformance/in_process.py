@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from asl_runner.functions import Functions
 from asl_runner.history.interchange import to_aws
 from asl_runner.history.journal import MemoryJournal
 from asl_runner.interpreter.clocks import RealClock, VirtualClock
-from asl_runner.interpreter.execution import Execution
+from asl_runner.interpreter.execution import Execution, Outcome
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
 from asl_runner.resources.lambda_ import LambdaFunction, LambdaInvoke
 from asl_runner.resources.registry import Resources
@@ -47,13 +47,13 @@ class StepFunctionsInProcess:
         self._machines[arn] = definition
         return {"stateMachineArn": arn}
 
-    def delete_state_machine(self, *, stateMachineArn: str) -> None:  # noqa: N803
+    def delete_state_machine(self, *, stateMachineArn: str) -> None:
         del self._machines[stateMachineArn]
 
     def start_execution(
         self,
         *,
-        stateMachineArn: str,  # noqa: N803
+        stateMachineArn: str,
         input: str = "{}",
         name: str = "execution",
     ) -> dict[str, Any]:
@@ -68,13 +68,13 @@ class StepFunctionsInProcess:
             region=REGION,
             start_time=1_700_000_000.123,
         )
-        self._executions[arn] = _in_a_thread(self._run(self._machines[stateMachineArn], json.loads(input), info))
+        self._executions[arn] = asyncio.run(self._run(self._machines[stateMachineArn], json.loads(input), info))
         return {"executionArn": arn}
 
-    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         return self._executions[executionArn][0]
 
-    def get_execution_history(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+    def get_execution_history(self, *, executionArn: str) -> dict[str, Any]:
         return {"events": self._executions[executionArn][1]}
 
     async def _run(
@@ -83,24 +83,39 @@ class StepFunctionsInProcess:
         journal = MemoryJournal()
         functions = Functions(self._functions, {}, runtime="process", logs=self._functions / "logs")
         tasks = Resources({"lambda-arn": LambdaFunction(functions), "lambda": LambdaInvoke(functions)})
-        ports = Ports(clock=RealClock() if "lambda" in definition else VirtualClock(), journal=journal, tasks=tasks, seed="0")
+        # Only the timeout of a function that really sleeps takes real time.
+        clock = RealClock() if '"TimeoutSeconds' in definition else VirtualClock()
+        ports = Ports(clock=clock, journal=journal, tasks=tasks, seed="0")
         try:
             outcome = await Execution(load(definition), input, info, ports).run()
         finally:
             await functions.close()
-        described: dict[str, Any] = {"status": outcome.status}
-        for key, value in (
-            ("output", None if outcome.output is None else outcome.output.decode()),
-            ("error", outcome.error),
-            ("cause", outcome.cause),
-        ):
-            if value is not None:
-                described[key] = value
-        return described, [to_aws(event) for event in journal.events]
+        return _described(info, json.dumps(input), outcome), [to_aws(event) for event in journal.events]
 
 
-def _in_a_thread(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)
+def _described(info: ExecutionInfo, input: str, outcome: Outcome) -> dict[str, Any]:
+    """What DescribeExecution answers."""
+    included = {"included": True}
+    described: dict[str, Any] = {
+        "executionArn": info.arn,
+        "stateMachineArn": info.state_machine_arn,
+        "name": info.name,
+        "status": outcome.status,
+        "startDate": datetime.fromtimestamp(info.start_time, UTC),
+        "stopDate": datetime.fromtimestamp(outcome.stop_time, UTC),
+        "input": input,
+        "inputDetails": included,
+        "redriveCount": info.redrive_count,
+    }
+    if outcome.status == "SUCCEEDED":
+        described["redriveStatus"] = "NOT_REDRIVABLE"
+        described["redriveStatusReason"] = "Execution is SUCCEEDED and cannot be redriven"
+    else:
+        described["redriveStatus"] = "REDRIVABLE"
+    if outcome.output is not None:
+        described |= {"output": outcome.output.decode(), "outputDetails": included}
+    described |= {key: text for key, text in (("error", outcome.error), ("cause", outcome.cause)) if text is not None}
+    return described
 
 
 class Clients:

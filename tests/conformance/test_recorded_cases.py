@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from in_process import CONFORMANCE, Clients, harness, options
 
-REQUIRED = {"pure": 0.0, "lambda": 0.0}
-"""Percentage of exact cases below which the test fails: the last one reached."""
+REQUIRED = {"pure": 100.0, "lambda": 96.0}
+"""Percentage of exact cases below which the test fails: the last one reached.
+
+One Lambda recording is older than `Execution.RedriveCount`; in another the order of simultaneous timeouts is chance.
+"""
 
 LATER = {"distributed-map", "item-reader", "item-batcher", "result-writer", "api", "activity", "callback"}
 """Features that come with the language and endpoint issues."""
@@ -27,7 +31,9 @@ def test_recorded_cases(tag: str, tmp_path: Path) -> None:
         and not LATER & set(case["features"])
         and not case.get("setup", [])[1 if tag == "lambda" else 0 :]
     ]
-    results = [run.run_case(case, opt, Clients(tmp_path)) for case in cases]
+    # Threads, because the cases that need real time do nothing but wait.
+    with ThreadPoolExecutor(4 if tag == "lambda" else 1) as threads:
+        results = list(threads.map(lambda case: run.run_case(case, opt, Clients(tmp_path)), cases))
     wrong = [result for result in results if not result["exact"]]
     for result in wrong:
         print(result["name"], result.get("error", ""), *result.get("diffs", [])[:2], sep="\n    ")
