@@ -30,6 +30,6 @@ async def test_distributed_maps_are_refused_by_name_before_anything_starts(tmp_p
     del machine["States"]["Outer"]["End"]
     machine["States"]["Both"] = {"Type": "Parallel", "Branches": [branch], "End": True}
     async with Workspace(Configuration(root=tmp_path, workspace=tmp_path / ".asl-runner")) as workspace:
-        with pytest.raises(UsageError, match="States 'In', 'Deep' cannot run here.*DISTRIBUTED"):
+        with pytest.raises(UsageError, match=r"States 'In', 'Deep' cannot run here.*DISTRIBUTED"):
             await workspace.start(load(machine), {})
         assert workspace.executions() == []
