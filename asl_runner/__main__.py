@@ -31,7 +31,7 @@ def _run(arguments: list[str]) -> int:
     import gc
 
     # Hardly anything here is garbage in cycles: modules while they load, then events on their way to the disk.
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(50_000, 20, 50)
     from asl_runner.cli.entry import run_command_line
 
     return run_command_line(arguments)

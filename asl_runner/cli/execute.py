@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from contextlib import ExitStack
 from typing import Literal
@@ -11,6 +10,7 @@ import click
 from msgspec import Struct
 
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
+from asl_runner.cli.event_loop import load_asyncio
 from asl_runner.cli.inputs import machine_name, read_definition, read_input
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace
@@ -21,6 +21,7 @@ from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.workspace import Workspace
+from asl_runner.workspace.preflight import written_tasks
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,7 @@ def execute(request: Request) -> int:
     input = read_input(request.input)
     workspace = open_workspace(request.workspace, request.config)
     style = choose_style(workspace.configuration.progress, quiet=request.quiet)
+    asyncio = load_asyncio(tls=any(written_tasks(machine)))
     # What is loaded by now stays: no collection needs to look at it again.
     gc.freeze()
     record, interrupted = asyncio.run(_run(workspace, machine, input, request, style))

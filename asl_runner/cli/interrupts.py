@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -40,6 +39,8 @@ def interruptible(*, quiet: bool = False) -> Iterator[Interruption]:
 
     To be used inside a running event loop, in the main thread.
     """
+    import asyncio
+
     loop = asyncio.get_running_loop()
     interruption = Interruption()
 
