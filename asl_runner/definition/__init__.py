@@ -12,6 +12,7 @@ from asl_runner.definition.model import StateMachine
 from asl_runner.definition.parser import parse_machine
 from asl_runner.definition.source import Document, Position, Source, read_document
 from asl_runner.definition.structure import Walker
+from asl_runner.expressions.environment import Json
 
 __all__ = [
     "Diagnostic",
@@ -62,8 +63,16 @@ def check_read(document: Document, *, warnings: bool = True) -> tuple[StateMachi
     check_document(document.value, report, warnings=warnings)
     machine = None
     if not report.has_errors:
-        machine = parse_machine(compiled, document.json_text, tuple(sorted(walker.compiler.placeholders)))
+        machine = parse_machine(compiled, text := document.json_text, _placeholders(walker, document.value, text))
     return machine, report.finish(document) if report.count else []
+
+
+def _placeholders(walker: Walker, value: Json, text: str) -> tuple[str, ...]:
+    if "${" not in text:
+        return ()
+    from asl_runner.definition.placeholders import literal_placeholders
+
+    return tuple(sorted(walker.compiler.placeholders | set(literal_placeholders(value))))
 
 
 def _file_hint(document: Document) -> str:

@@ -218,4 +218,4 @@ class StateMachine(Scope, frozen=True, kw_only=True):
     timeout_seconds: int | None = None
     query_language: QueryLanguage = "JSONPath"
     placeholders: tuple[str, ...] = ()
-    """The texts with placeholders (`${Name}`) that stand where a value is needed: a run needs them replaced."""
+    """The texts with placeholders (`${Name}`) that wait for a value, sorted: a run needs them replaced."""

@@ -193,7 +193,11 @@ def _plain(walker: Walker, field: Field, value: Json, path: Path, language: Lang
         return walker.compiler.expression(value, path, (field.expression,))
     before = walker.report.count
     check_plain(field.kind, value, path, walker.report, field, language)
-    return walker.compiler.unresolved(value) or value if walker.report.count == before else None
+    if walker.report.count > before:
+        return None
+    # A free text with a placeholder is a text; see `placeholders`.
+    free = isinstance(field.kind, f.String | f.Anything) and isinstance(value, str)
+    return value if free else walker.compiler.unresolved(value) or value
 
 
 def _path(walker: Walker, field: Field, value: Json, path: Path, language: Language) -> Any:

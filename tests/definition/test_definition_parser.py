@@ -335,13 +335,42 @@ def test_placeholders_stand_for_anything(env: Environment) -> None:
         "$.${Field}[",
         "${Where}",
         "${Retry}",
-    } | {"${Path}", "${Target}"}
+    } | {"${Path}", "${Target}", "${Table}"}
     assert isinstance(call, Task)
     assert (call.resource.kind, call.retry) == ("unknown", ())
     assert call.timeout is not None
     assert call.timeout.expression is not None
     with pytest.raises(ExpressionError, match=r"placeholder in \$\{Limit\}"):
         call.timeout.expression({}, env)
+
+
+def test_placeholders_in_free_texts_count_where_they_are_the_whole_value() -> None:
+    parameters = {
+        "FunctionName": "${Function.Arn}",
+        "deep": [
+            {"arn": "arn:aws:sns:us-east-1:${AWS::AccountId}:t", "uri": "s3://${Bucket}/x", "code": "echo ${HOME}"}
+        ],
+        "x.$": "States.Format('${}', $.price)",
+    }
+    states: dict[str, Any] = {
+        "T": {"Type": "Task", "Comment": "${Comment}", "Resource": "arn:aws:states:::lambda:invoke", "Next": "P"},
+        "P": {"Type": "Pass", "Result": "${price} per kg", "Next": "C"},
+        "C": {"Type": "Choice", "Choices": [{"Variable": "$", "StringEquals": "a ${b}", "Next": "F"}], "Default": "F"},
+        "F": {"Type": "Fail", "Error": "E", "Cause": "no ${thing} left"},
+    }
+    states["T"]["Parameters"] = parameters
+    loaded = load({"StartAt": "T", "States": states})
+    assert loaded.placeholders == (
+        "${Function.Arn}",
+        "arn:aws:sns:us-east-1:${AWS::AccountId}:t",
+        "s3://${Bucket}/x",
+    )
+    kept, failed = loaded.states["P"], loaded.states["F"]
+    assert isinstance(kept, Pass)
+    assert kept.result == "${price} per kg"
+    assert isinstance(failed, Fail)
+    assert failed.cause is not None
+    assert failed.cause.literal == "no ${thing} left"
 
 
 def test_succeed() -> None:
