@@ -122,9 +122,11 @@ class Frame:
         """The execution's time, in seconds since the epoch."""
         return self.run.ports.clock.now()
 
-    def child(self, scope: Scope, path: str, data: Json, previous: int, index: int) -> Frame:
-        """The frame of a branch or iteration: it reads this one's variables and map item, and keeps its own."""
-        child = Frame(self.run, scope, path, data, previous, self.variables, self.map_item, index)
+    def child(
+        self, scope: Scope, path: str, data: Json, previous: int, index: int, map_item: dict[str, Json] | None = None
+    ) -> Frame:
+        """The frame of a branch or iteration: it reads this one's variables, and its map item if given none."""
+        child = Frame(self.run, scope, path, data, previous, self.variables, map_item or self.map_item, index)
         child.variable_sizes = self.variable_sizes
         return child
 

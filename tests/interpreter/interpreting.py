@@ -13,7 +13,7 @@ from asl_runner.history.journal import MemoryJournal
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution, Outcome
 from asl_runner.interpreter.limits import AWS_LIMITS, Limits
-from asl_runner.interpreter.ports import ExecutionInfo, Ports, TaskCall, TaskFailed
+from asl_runner.interpreter.ports import ExecutionInfo, Ports, TaskCall, TaskFailed, Tasks
 
 START = 1_700_000_000.0
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:echo"
@@ -81,12 +81,12 @@ class Ran:
 def execution(
     definition: dict[str, Any],
     input: Any = None,
-    tasks: Answers | None = None,
+    tasks: Tasks | None = None,
     *,
     clock: VirtualClock | None = None,
     limits: Limits = AWS_LIMITS,
     seed: str = "seed",
-) -> tuple[Execution, MemoryJournal, Answers]:
+) -> tuple[Execution, MemoryJournal]:
     """An execution ready to run."""
     journal = MemoryJournal()
     answers = tasks or Answers()
@@ -101,12 +101,13 @@ def execution(
     )
     ports = Ports(clock=clock or VirtualClock(START), journal=journal, tasks=answers, seed=seed)
     machine = load(json.dumps(definition))
-    return Execution(machine, {} if input is None else input, info, ports, limits=limits), journal, answers
+    return Execution(machine, {} if input is None else input, info, ports, limits=limits), journal
 
 
 def run(definition: dict[str, Any], input: Any = None, tasks: Answers | None = None, **options: Any) -> Ran:
     """Runs a definition to its end."""
-    running, journal, answers = execution(definition, input, tasks, **options)
+    answers = tasks or Answers()
+    running, journal = execution(definition, input, answers, **options)
     outcome = asyncio.run(running.run())
     return Ran(outcome, list(journal.events), answers)
 

@@ -185,7 +185,7 @@ def test_an_output_over_the_limit_ends_the_execution() -> None:
 
 def test_stop_and_machine_timeout() -> None:
     async def stopped() -> tuple[str, str | None, list[tuple[str, int]]]:
-        running, journal, _ = execution(
+        running, journal = execution(
             one({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}), tasks=Answers({"S": [_forever]})
         )
         task = asyncio.create_task(running.run())

@@ -136,7 +136,7 @@ def test_stopping_again_while_branches_clean_up_leaves_nothing_behind() -> None:
     async def stopped() -> None:
         inner = {"StartAt": "I", "States": {"I": {**parallel("A", "B"), "End": True}}}
         machine = one({"Type": "Parallel", "Branches": [inner]})
-        running, _, _ = execution(machine, tasks=Answers({"A": [cleaning], "B": [cleaning]}))
+        running, _ = execution(machine, tasks=Answers({"A": [cleaning], "B": [cleaning]}))
         main = asyncio.create_task(running.run())
         await asyncio.sleep(0.005)
         for _ in range(3):
@@ -172,7 +172,7 @@ def test_time_stands_still_for_work_beside_a_parallel_that_is_cancelled_as_a_bra
         machine = one({"Type": "Parallel", "Branches": [inner, failing_branch]})
         tasks = Answers({"A": [at_the_event], "B": [at_the_event], "F": [fails_and_wakes]})
         clock.hold()
-        running, _, _ = execution(machine, tasks=tasks, clock=clock)
+        running, _ = execution(machine, tasks=tasks, clock=clock)
         outcome = await running.run()
         assert outcome.error == "E"
         assert clock._holds == 1

@@ -197,7 +197,7 @@ def test_a_cancelled_execution_leaves_no_task_behind() -> None:
             ended.set()
 
     async def cancelled() -> None:
-        running, _, _ = execution(task(), tasks=Answers({"S": [hanging]}))
+        running, _ = execution(task(), tasks=Answers({"S": [hanging]}))
         main = asyncio.create_task(running.run())
         await asyncio.sleep(0.01)
         main.cancel()

@@ -126,7 +126,9 @@ class Iterations:
                         continue
                 else:
                     child = await children.next()
-                await self._end(child)
+                if child.failure is not None:
+                    await self._fail(child, child.failure)
+                self._end(child)
                 ended += 1
                 if ended % _TURN == 0:
                     frame.run.log.flush()
@@ -140,8 +142,7 @@ class Iterations:
         path = f"{self._path}.{index}"
         input = self._items[index] if state.item_selector is None else self._selected(item)
         started = self._record("Started", index, previous, path)
-        child = frame.child(state.item_processor, path, input, started, index)
-        child.map_item = item
+        child = frame.child(state.item_processor, path, input, started, index, item)
         self._children.add(child)
         self._begun.append(child)
 
@@ -158,9 +159,7 @@ class Iterations:
             frame.map_item = outer
             frame.forget_context()
 
-    async def _end(self, child: Frame) -> None:
-        if child.failure is not None:
-            await self._fail(child, child.failure)
+    def _end(self, child: Frame) -> None:
         self._results[child.index] = child.data
         self._frame.previous = self._record("Succeeded", child.index, child.previous, child.path)
         if self._next < len(self._items):
