@@ -5,7 +5,9 @@ Codes are stable: a number is never reused for something else. `docs/diagnostics
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -14,7 +16,7 @@ _JSON = "INVALID_JSON_DESCRIPTION"
 _TARGET = "MISSING_TRANSITION_TARGET"
 
 
-class Code(NamedTuple):
+class Code(Struct, frozen=True):
     """One kind of problem. `aws` is empty where the service does not report it."""
 
     severity: Severity

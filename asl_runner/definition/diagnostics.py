@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -58,7 +57,7 @@ class InvalidDefinition(errors.InvalidDefinition):
         super().__init__("\n".join([head, *(f"  {item}" for item in bad)]))
 
 
-class _Found(NamedTuple):
+class _Found(Struct, frozen=True):
     diagnostic: Diagnostic
     key: bool
     offset: int

@@ -7,7 +7,6 @@ that all such slips are reported together. Used when the fast decoder refuses a 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -20,7 +19,7 @@ MAX_DEPTH = 200
 Path = tuple[str | int, ...]
 
 
-class SourceProblem(NamedTuple):
+class SourceProblem(Struct, frozen=True):
     """Something wrong with the text itself. `offset` counts characters from the start."""
 
     code: str

@@ -6,7 +6,8 @@ Stands any JSON: what is not of the right type is skipped, because the structure
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from asl_runner.definition.json_text import Path
 from asl_runner.expressions.environment import Json
@@ -14,14 +15,14 @@ from asl_runner.expressions.environment import Json
 PROCESSORS = ("ItemProcessor", "Iterator")
 
 
-class Transition(NamedTuple):
+class Transition(Struct, frozen=True):
     """A field that names a state: where it is, and the name."""
 
     path: Path
     target: str
 
 
-class RawScope(NamedTuple):
+class RawScope(Struct, frozen=True):
     """One `States` object. `path` leads to the object that holds it."""
 
     path: Path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from asl_runner.expressions.environment import ExpressionSyntaxError, Json
 from asl_runner.expressions.timestamps import nanoseconds
@@ -13,7 +15,7 @@ Kind: TypeAlias = Literal["string", "number", "boolean", "timestamp", "pattern",
 """What an operator takes as its operand: a literal of a type, or a path to one."""
 
 
-class Comparison(NamedTuple):
+class Comparison(Struct, frozen=True):
     """An operator that compares two values of one kind."""
 
     kind: Literal["string", "number", "boolean", "timestamp"]
@@ -22,7 +24,7 @@ class Comparison(NamedTuple):
     compare: Callable[[Any, Any], bool]
 
 
-class OperandKind(NamedTuple):
+class OperandKind(Struct, frozen=True):
     """What an operand must be, for checks and for messages."""
 
     accepts: Callable[[Json], bool]

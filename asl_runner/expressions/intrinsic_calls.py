@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from asl_runner.expressions.environment import Environment, Evaluator, ExpressionError, Json
 from asl_runner.expressions.intrinsic_functions import ArgumentProblem, Function, format_parts
@@ -14,20 +16,20 @@ class IntrinsicFailure(ExpressionError):
     """A function could not be applied to its arguments; reported as States.Runtime."""
 
 
-class Constant(NamedTuple):
+class Constant(Struct, frozen=True):
     """An argument known at load time."""
 
     value: Json
 
 
-class Literal(NamedTuple):
+class Literal(Struct, frozen=True):
     """A string literal: `value` with its escapes resolved; `parts` is it cut at each unescaped `{}`."""
 
     value: str
     parts: list[str]
 
 
-class Computed(NamedTuple):
+class Computed(Struct, frozen=True):
     """An argument that depends on the data."""
 
     evaluate: Evaluator

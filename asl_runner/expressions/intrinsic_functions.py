@@ -12,9 +12,10 @@ import math
 import uuid
 from collections.abc import Callable
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact, java_text, type_name
@@ -29,7 +30,7 @@ class ArgumentProblem(ValueError):
     """A function cannot take these arguments; the text says which and why."""
 
 
-class Function(NamedTuple):
+class Function(Struct, frozen=True):
     """One row of the table. `most` None means any number; `random` functions take the random source first."""
 
     call: Callable[..., Json]

@@ -10,32 +10,34 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from asl_runner.expressions.environment import ExpressionSyntaxError, Json
 from asl_runner.expressions.patterns import LazyPattern
 
 
-class Test(NamedTuple):
+class Test(Struct, frozen=True):
     """One comparison or existence test, as jsonpath-ng reads it; `rooted` when it mentions `$`."""
 
     query: str
     rooted: bool
 
 
-class Not(NamedTuple):
+class Not(Struct, frozen=True):
     """`!(…)`."""
 
     operand: FilterExpression
 
 
-class And(NamedTuple):
+class And(Struct, frozen=True):
     """`a && b && …`."""
 
     operands: tuple[FilterExpression, ...]
 
 
-class Or(NamedTuple):
+class Or(Struct, frozen=True):
     """`a || b || …`."""
 
     operands: tuple[FilterExpression, ...]

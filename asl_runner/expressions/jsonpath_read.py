@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from asl_runner.expressions.environment import Environment, Evaluator, Json
 from asl_runner.expressions.jsonpath_errors import explain, unassigned
 from asl_runner.expressions.jsonpath_filter import compile_filter
@@ -141,7 +143,7 @@ def _names_getter(path: ParsedPath, names: list[str]) -> Evaluator:
 
 def _members_getter(path: ParsedPath, names: tuple[str, ...]) -> Evaluator:
     """`['a','b']` at the end: one object of the members that exist (Jayway)."""
-    owner = _definite_getter(path._replace(steps=path.steps[:-1]))
+    owner = _definite_getter(replace(path, steps=path.steps[:-1]))
 
     def get(data: Json, env: Environment) -> Json:
         node = owner(data, env)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import quoted_name
@@ -11,46 +13,46 @@ from asl_runner.expressions.jsonpath_filter import FilterExpression
 Root: TypeAlias = Literal["input", "context", "variable"]
 
 
-class Name(NamedTuple):
+class Name(Struct, frozen=True):
     """`.name` or `['name']`: one member of an object."""
 
     name: str
 
 
-class Index(NamedTuple):
+class Index(Struct, frozen=True):
     """`[n]`: one element of an array; negative counts from the end."""
 
     position: int
 
 
-class Names(NamedTuple):
+class Names(Struct, frozen=True):
     """`['a','b']`: several members."""
 
     names: tuple[str, ...]
 
 
-class Indices(NamedTuple):
+class Indices(Struct, frozen=True):
     """`[0,2]`: several elements."""
 
     indices: tuple[int, ...]
 
 
-class Slice(NamedTuple):
+class Slice(Struct, frozen=True):
     """`[start:stop]`, either end open."""
 
     start: int | None
     stop: int | None
 
 
-class Wildcard(NamedTuple):
+class Wildcard(Struct, frozen=True):
     """`.*` or `[*]`: every member or element."""
 
 
-class Descend(NamedTuple):
+class Descend(Struct, frozen=True):
     """`..`: the node and everything below it; the next step selects."""
 
 
-class Filter(NamedTuple):
+class Filter(Struct, frozen=True):
     """`[?(…)]`: the elements, or the object itself, for which the condition holds."""
 
     condition: FilterExpression
@@ -59,7 +61,7 @@ class Filter(NamedTuple):
 Step: TypeAlias = Name | Index | Names | Indices | Slice | Wildcard | Descend | Filter
 
 
-class ParsedPath(NamedTuple):
+class ParsedPath(Struct, frozen=True):
     """A path taken apart. `variable` is the name without `$` when `root` is "variable"."""
 
     text: str

@@ -7,7 +7,9 @@ Template; recorded behaviour: reference asl, section 3.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
+
+from msgspec import Struct
 
 from asl_runner.expressions.environment import Environment, Evaluator, ExpressionError, ExpressionSyntaxError, Json
 from asl_runner.expressions.intrinsics import compile_intrinsic
@@ -16,11 +18,11 @@ from asl_runner.expressions.jsonpath import PathNotFound, compile_path
 from asl_runner.expressions.locations import LocatedSyntaxError, Location
 
 
-class _Constant(NamedTuple):
+class _Constant(Struct, frozen=True):
     value: Json
 
 
-class _Computed(NamedTuple):
+class _Computed(Struct, frozen=True):
     evaluate: Evaluator
 
 
