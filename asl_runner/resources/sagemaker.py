@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import msgspec
 
+from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
@@ -46,6 +47,13 @@ _OWN_CLASSES = frozenset({"ResourceInUse", "ResourceLimitExceeded", "ResourceNot
 """Error codes with an exception class of their own; all others are the service's general one."""
 
 
+def is_awaited(resource: Resource) -> bool:
+    """Whether a task waits for the end of the job it creates: `.sync` of the optimized integration."""
+    action = resource.action
+    sync = resource.kind == "service" and resource.pattern == "sync"
+    return sync and action.startswith("create") and action.endswith("Job")
+
+
 class SageMakerTasks:
     """Answers tasks of the services `sagemaker` and `aws-sdk:sagemaker`.
 
@@ -61,9 +69,8 @@ class SageMakerTasks:
         """The task's result. Raises `TaskFailed`."""
         if call.resource.kind == "aws-sdk":
             return await self._sdk(call)
-        action, pattern = call.resource.action, call.resource.pattern
-        awaited = pattern == "sync" and action.startswith("create") and action.endswith("Job")
-        if action not in OPTIMIZED or (pattern and not awaited):
+        awaited = is_awaited(call.resource)
+        if call.resource.action not in OPTIMIZED or (call.resource.pattern and not awaited):
             raise TaskFailed(RUNTIME, f"The resource {call.resource.arn} is not supported by Step Functions.")
         return await (self._job(call) if awaited else self._once(call))
 

@@ -71,7 +71,7 @@ class LocalTarget:
         from asl_runner.workspace.preflight import check_tasks, images_of, written_tasks
 
         tasks = list(written_tasks(machine))
-        check_tasks(machine, tasks, self._resources, lambda: self.functions)
+        check_tasks(machine, tasks, self._resources, lambda: self.functions, self._configuration.images)
         for image in images_of(tasks):
             self.sagemaker.prepare(image)
         return self._resources

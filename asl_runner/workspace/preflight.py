@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,11 +9,12 @@ import msgspec
 
 from asl_runner.definition.model import Choice, Fail, Map, Parallel, Pass, Scope, State, Succeed, Wait
 from asl_runner.definition.names import first_forbidden
-from asl_runner.definition.resource import Resource, parse_resource
+from asl_runner.definition.resource import parse_resource
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 
 if TYPE_CHECKING:
+    from asl_runner.configuration import ImageSetting
     from asl_runner.definition.model import StateMachine
     from asl_runner.functions import Functions
     from asl_runner.interpreter.limits import Limits
@@ -49,13 +49,18 @@ Tasks: TypeAlias = Sequence[tuple[str, dict[str, Any]]]
 """Name and fields, as written, of Task states."""
 
 
-def check_tasks(machine: StateMachine, tasks: Tasks, resources: Resources, functions: Callable[[], Functions]) -> None:
+def check_tasks(
+    machine: StateMachine,
+    tasks: Tasks,
+    resources: Resources,
+    functions: Callable[[], Functions],
+    images: Sequence[ImageSetting],
+) -> None:
     """Raises `UsageError` naming every Task and Map that cannot run here, with what to do about it."""
     if machine.placeholders:
-        names = ", ".join(f"${{{name}}}" for name in machine.placeholders)
         raise UsageError(
-            f"The definition has placeholders that a deployment would fill in: {names}. "
-            "Put ARNs or values in their place."
+            "The definition has placeholders that a deployment would fill in; put ARNs or values in their place:\n  "
+            + "\n  ".join(machine.placeholders)
         )
     problems: dict[str, list[str]] = {}
     if maps := list(_distributed_maps(machine)):
@@ -64,7 +69,7 @@ def check_tasks(machine: StateMachine, tasks: Tasks, resources: Resources, funct
             "without ItemReader, ItemBatcher and ResultWriter, they run here."
         ] = maps
     for name, task in tasks:
-        problem = _task_problem(task, resources, functions)
+        problem = _task_problem(task, resources, functions, images)
         if problem is not None:
             problems.setdefault(problem, []).append(name)
     if problems:
@@ -73,33 +78,22 @@ def check_tasks(machine: StateMachine, tasks: Tasks, resources: Resources, funct
         )
 
 
-def _task_problem(task: dict[str, Any], resources: Resources, functions: Callable[[], Functions]) -> str | None:
+def _task_problem(
+    task: dict[str, Any],
+    resources: Resources,
+    functions: Callable[[], Functions],
+    images: Sequence[ImageSetting],
+) -> str | None:
     resource = parse_resource(task["Resource"])
     if not resources.handles(resource):
         return f"The resource {resource.arn} is not available on the target local; available are {AVAILABLE}."
     if resource.service.endswith("sagemaker"):
-        return _sagemaker_problem(resource)
-    from asl_runner.resources.lambda_preflight import problem
+        from asl_runner.resources import sagemaker_preflight
 
-    return problem(functions(), resource, task.get("Parameters", task.get("Arguments")))
+        return sagemaker_preflight.problem(resource, _request(task), images)
+    from asl_runner.resources import lambda_preflight
 
-
-def _sagemaker_problem(resource: Resource) -> str | None:
-    from asl_runner.sagemaker.client import LocalSageMaker
-
-    method = re.sub(r"(?<!^)(?=[A-Z])", "_", resource.action).lower()
-    if hasattr(LocalSageMaker, method):
-        return None
-    actions = ", ".join(sorted(_camel(name) for name in vars(LocalSageMaker) if name.startswith(_VERBS)))
-    return f"SageMaker's {resource.action} is not available on the target local; available are {actions}."
-
-
-_VERBS = ("add_", "create_", "delete_", "describe_", "list_", "stop_", "update_")
-
-
-def _camel(method: str) -> str:
-    first, *rest = method.split("_")
-    return first + "".join(map(str.title, rest))
+    return lambda_preflight.problem(functions(), resource, _request(task))
 
 
 def _distributed_maps(scope: Scope) -> Iterator[str]:
@@ -115,22 +109,16 @@ def _distributed_maps(scope: Scope) -> Iterator[str]:
 
 def images_of(tasks: Tasks) -> set[str]:
     """The images, as far as they are written out, of the containers the machine will start."""
-    found: set[str] = set()
-    for _, task in tasks:
-        if ":sagemaker:create" in task["Resource"]:
-            _collect_images(task.get("Parameters", task.get("Arguments")), found)
-    return found
+    requests = [_request(task) for _, task in tasks if ":sagemaker:create" in task["Resource"]]
+    if not requests:
+        return set()
+    from asl_runner.resources.sagemaker_preflight import written_images
+
+    return {image for request in requests for image in written_images(request)}
 
 
-def _collect_images(value: Json, found: set[str]) -> None:
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if key in ("TrainingImage", "Image") and isinstance(member, str):
-                found.add(member)
-            _collect_images(member, found)
-    elif isinstance(value, list):
-        for member in value:
-            _collect_images(member, found)
+def _request(task: dict[str, Any]) -> Json:
+    return task.get("Parameters", task.get("Arguments"))
 
 
 def written_tasks(machine: StateMachine) -> Iterator[tuple[str, dict[str, Any]]]:

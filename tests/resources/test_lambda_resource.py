@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 
 from asl_runner.definition.resource import parse_resource
+from asl_runner.expressions.environment import Json
 from asl_runner.functions import Functions
 from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
 from asl_runner.resources.lambda_ import LambdaFunction, LambdaInvoke
-from asl_runner.resources.lambda_preflight import problem, problems
+from asl_runner.resources.lambda_preflight import problem
 
 ARN = "arn:aws-cn:lambda:cn-north-1:111122223333:function:"
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -249,34 +250,23 @@ async def test_cancelling_ends_the_function(functions: Functions, tmp_path: Path
         await running
 
 
-def test_the_look_over_a_definition(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "resource, parameters, says",
+    [
+        (f"{ARN}echo", None, None),
+        (f"{ARN}first", None, 'No local code for the Lambda function "first"'),
+        (INVOKE, {"FunctionName": "second"}, 'No local code for the Lambda function "second"'),
+        (INVOKE, {"FunctionName.$": "$.name"}, None),
+        (INVOKE, {"FunctionName": "{% $name %}"}, None),
+        (f"{ARN}gone", None, "[functions] 'gone': "),
+        (f"{INVOKE}.waitForTaskToken", {"FunctionName": "echo"}, f"available: {INVOKE}, which waits"),
+        (f"{INVOKE}.sync", {"FunctionName": "echo"}, f"The resource {INVOKE}.sync is not available"),
+        (f"{INVOKE}Function", {"FunctionName": "echo"}, f"available: {INVOKE}, which waits"),
+    ],
+)
+def test_what_cannot_run_is_known_before(tmp_path: Path, resource: str, parameters: Json, says: str | None) -> None:
     (tmp_path / "lambdas").mkdir()
     (tmp_path / "lambdas/echo.py").write_text(CODE["echo"])
-    functions = Functions(tmp_path, {"gone": "gone.py"}, logs=tmp_path)
-    definition = {
-        "StartAt": "A",
-        "States": {
-            "A": {"Type": "Task", "Resource": f"{ARN}echo", "Next": "B"},
-            "B": {"Type": "Parallel", "Branches": [{"States": {"C": {"Type": "Task", "Resource": f"{ARN}first"}}}]},
-            "D": {
-                "Type": "Map",
-                "ItemProcessor": {
-                    "States": {
-                        "E": {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": "second"}},
-                        "F": {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName.$": "$.name"}},
-                        "G": {"Type": "Task", "Resource": INVOKE, "Arguments": {"FunctionName": "{% $name %}"}},
-                        "H": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {}},
-                    }
-                },
-            },
-            "I": {"Type": "Task", "Resource": f"{ARN}gone"},
-            "J": {"Type": "Task", "Resource": f"{ARN}first"},
-        },
-    }
-    found = problems(functions, definition)
-    assert [text.splitlines()[0][:50] for text in found] == [
-        'No local code for the Lambda function "first" (arn',
-        'No local code for the Lambda function "second" (ar',
-        f"[functions] 'gone': {tmp_path}/gone.py does not exist."[:50],
-    ]
-    assert problem(functions, parse_resource(f"{ARN}echo")) is None
+    found = problem(Functions(tmp_path, {"gone": "gone.py"}, logs=tmp_path), parse_resource(resource), parameters)
+    assert (found is None) is (says is None)
+    assert found is None or (says or "") in found

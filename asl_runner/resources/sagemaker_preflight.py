@@ -1,0 +1,70 @@
+"""A look over a SageMaker task before it runs: whether its action, its pattern and its images can be had here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from asl_runner.definition.resource import Resource
+from asl_runner.errors import NotFound
+from asl_runner.expressions.environment import Json
+from asl_runner.resources.sagemaker import OPTIMIZED, is_awaited
+from asl_runner.sagemaker.client import LocalSageMaker
+from asl_runner.sagemaker.containers.images import ImageSetting, resolve
+
+_VERBS = ("add_", "create_", "delete_", "describe_", "list_", "stop_", "update_")
+_SDK = "arn:aws:states:::aws-sdk:sagemaker:"
+
+
+def problem(resource: Resource, request: Json, images: Sequence[ImageSetting]) -> str | None:
+    """Why a task could not run here, or None; the text says what can.
+
+    `request` is the task's `Parameters` or `Arguments` as written: an image computed at run time is not judged.
+    `images` are the configured ones.
+    """
+    return _action_problem(resource) or _pattern_problem(resource) or _image_problem(request, images)
+
+
+def written_images(request: Json) -> Iterator[str]:
+    """The images written out in a request to create a job or a model."""
+    if isinstance(request, dict):
+        for key, member in request.items():
+            if key in ("TrainingImage", "Image") and isinstance(member, str) and not member.startswith("{%"):
+                yield member
+            yield from written_images(member)
+    elif isinstance(request, list):
+        for member in request:
+            yield from written_images(member)
+
+
+def _action_problem(resource: Resource) -> str | None:
+    local = {_camel(name) for name in vars(LocalSageMaker) if name.startswith(_VERBS)}
+    action, sdk = resource.action, resource.kind == "aws-sdk"
+    if action in local and (sdk or action in OPTIMIZED):
+        return None
+    available = f"available are {', '.join(sorted(local if sdk else local & OPTIMIZED))}."
+    if action in local:
+        return f"Step Functions has no resource sagemaker:{action}; write {_SDK}{action}. As sagemaker:…, {available}"
+    return f"SageMaker's {action} is not available here; {available}"
+
+
+def _pattern_problem(resource: Resource) -> str | None:
+    if not resource.pattern or is_awaited(resource):
+        return None
+    plain = resource.arn.removesuffix(f".{resource.pattern}")
+    awaited = resource.kind != "aws-sdk" and resource.action.endswith("Job")
+    available = f"{plain} (answers once asked)" + (f" and {plain}.sync (waits for the job's end)" if awaited else "")
+    return f"The resource {resource.arn} is not available on the target local; available: {available}."
+
+
+def _image_problem(request: Json, images: Sequence[ImageSetting]) -> str | None:
+    for image in written_images(request):
+        try:
+            resolve(image, images)
+        except NotFound as unknown:
+            return str(unknown)
+    return None
+
+
+def _camel(method: str) -> str:
+    return re.sub(r"_(.)", lambda found: found[1].upper(), method)
