@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
     {"resources"},
     {"configuration"},
     {"workspace"},
+    {"endpoint"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,1 @@
+"""The endpoint: AWS's HTTP APIs, answered by a workspace."""

@@ -1,0 +1,18 @@
+"""The Step Functions API: one module per family of operations.
+
+Each has a table `OPERATIONS` from the operation's name in botocore's `stepfunctions` model to what answers it:
+`async def f(service, request)`, with the request parsed and checked against the model, keys as in the model, to the
+answer in the same form. A refusal is a `ServiceError` with AWS's code and message.
+"""
+
+from __future__ import annotations
+
+from asl_runner.endpoint.stepfunctions import machines
+from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions
+
+OPERATIONS: dict[str, Operation] = {
+    **machines.OPERATIONS,
+}
+"""Every operation served, by its name in the model."""
+
+__all__ = ["OPERATIONS", "Operation", "StepFunctions"]
