@@ -107,4 +107,4 @@ def show_progress(style: Literal["live", "plain"], workspace: Workspace, *, virt
         return Progress(LiveProgress(sys.stderr, workspace.local.job_progress, virtual=virtual))
     from asl_runner.cli.progress_plain import PlainProgress
 
-    return Progress(PlainProgress(sys.stderr, workspace.local.job_progress))
+    return Progress(PlainProgress(sys.stderr, workspace.local.job_progress, virtual=virtual))

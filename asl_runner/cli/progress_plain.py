@@ -14,7 +14,7 @@ from typing import IO, Any
 from msgspec import Struct
 
 from asl_runner.cli.format import duration, reason
-from asl_runner.cli.jobs import JobNames, Jobs, ended, trial_line
+from asl_runner.cli.jobs import JobName, JobNames, Jobs, ended, trial_line
 from asl_runner.history.events import TERMINAL, Event
 
 LINES_AT_ONCE = 60
@@ -48,15 +48,26 @@ class _Place(Struct):
 
 
 class PlainProgress:
-    """Turns events into lines. Of the iterations of a Map only failures are listed; the others are counted."""
+    """Turns events into lines. Of the iterations of a Map only failures are listed; the others are counted.
 
-    def __init__(self, stream: IO[str], jobs: Jobs | None = None) -> None:
+    `virtual`: the execution's time is not this machine's, so trials are told at the time of the execution.
+    """
+
+    def __init__(self, stream: IO[str], jobs: Jobs | None = None, *, virtual: bool = False) -> None:
         self._stream = stream
         self._jobs = jobs
+        self._virtual = virtual
         self._names = JobNames()
         self._told: set[str] = set()
         """Trials whose end was told."""
-        self._lines: list[str] = []
+        self._done: set[JobName] = set()
+        """Jobs of which nothing more is to tell."""
+        self._lines: list[tuple[float, str]] = []
+        """What the next drawing prints, each line with its moment."""
+        self._latest = 0.0
+        """The moment of the last event."""
+        self._printed = 0.0
+        """The moment of the last line printed: none after it has an earlier one."""
         self._dropped = 0
         self._places: dict[str, _Place] = {}
         self._items: dict[str, _Items] = {}
@@ -70,16 +81,23 @@ class PlainProgress:
     def feed(self, events: Sequence[Event]) -> None:
         self._names.feed(events)
         for event in events:
+            if event.type == "TaskStateExited":
+                self._tell_trials()
+            self._latest = event.time
             self._take(event, event.type, event.details or {})
 
     def draw(self) -> None:
-        if self._jobs is not None:
-            self._tell_trials(self._jobs)
+        self._tell_trials()
+        self._lines.sort(key=lambda line: line[0])
+        lines = []
+        for moment, text in self._lines:
+            self._printed = max(self._printed, moment)
+            lines.append(f"{_moment(self._printed)}  {text}")
         if self._dropped:
             note = f"... {self._dropped:,} more lines left out; `asl-runner history` has them all"
-            self._lines.insert(LINES_AT_ONCE, note)
-        if self._lines:
-            self._stream.write("\n".join(self._lines) + "\n")
+            lines.insert(LINES_AT_ONCE, note)
+        if lines:
+            self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()
         self._lines, self._dropped = [], 0
 
@@ -118,7 +136,7 @@ class PlainProgress:
             self._say(event, "failed" + _colon(reason(details.get("error"), details.get("cause"))))
         elif kind == "ExecutionStarted":
             self._start = event.time
-            self._lines.append(f"{_moment(event.time)}  {self._title}")
+            self._lines.append((event.time, self._title))
 
     def _count(self, event: Event, step: str) -> None:
         if step == "Started":
@@ -135,13 +153,21 @@ class PlainProgress:
             around = event.scope.rpartition("/")[0]
             self._line(event.time, around, counts.state, f"{counts.done:,} of {counts.total:,} items done{failures}")
 
-    def _tell_trials(self, jobs: Jobs) -> None:
-        for kind, name in self._names.all:
-            job = jobs(kind, name)
-            for trial in () if job is None else job.trials:
-                if job is not None and ended(trial) and trial.name not in self._told:
+    def _tell_trials(self) -> None:
+        """Lines for trials that ended since the last look; before the line of the state that ran them."""
+        if self._jobs is None:
+            return
+        for named in self._names.all:
+            job = None if named in self._done else self._jobs(*named)
+            if job is None:
+                continue
+            for trial in sorted(filter(ended, job.trials), key=lambda trial: trial.ended or 0.0):
+                if trial.name not in self._told:
                     self._told.add(trial.name)
-                    self._lines.append(f"{_moment(trial.ended or time.time())}  {name}  {trial_line(trial, job)}")
+                    moment = self._latest if self._virtual else trial.ended or time.time()
+                    self._lines.append((moment, f"{job.name}  {trial_line(trial, job)}"))
+            if job.ended is not None:
+                self._done.add(named)
 
     def _say(self, event: Event, text: str, *, seldom: bool = True) -> None:
         """A line about the scope's state; one that is not `seldom` is left out for iterations and in a flood."""
@@ -155,7 +181,7 @@ class PlainProgress:
 
     def _line(self, moment: float, scope: str, state: str, text: str) -> None:
         where = " / ".join(part for part in (_CHILD.sub(r" / \1[\2]", scope).strip(" /"), state) if part)
-        self._lines.append(f"{_moment(moment)}  {where or 'execution'}  {text}")
+        self._lines.append((moment, f"{where or 'execution'}  {text}"))
 
 
 def _moment(seconds: float) -> str:

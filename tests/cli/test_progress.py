@@ -181,6 +181,70 @@ def test_trials_are_a_table(tmp_path: Path) -> None:
     assert "trial 002" not in lines.getvalue()
 
 
+@pytest.mark.parametrize("virtual", [False, True])
+def test_trials_are_told_in_time_before_what_follows_them(virtual: bool) -> None:
+    request = b'{"HyperParameterTuningJobName":"tune"}'
+    scheduled = {"resourceType": "sagemaker", "resource": "createHyperParameterTuningJob.sync", "parameters": request}
+    began = [
+        Event(1, 0, 100.0, "ExecutionStarted", {"input": b"{}"}),
+        Event(2, 0, 100.0, "TaskStateEntered", {"name": "Tune", "input": b"{}"}),
+        Event(3, 2, 100.0, "TaskScheduled", scheduled),
+        Event(4, 2, 101.0, "TaskStateEntered", {"name": "Beside", "input": b"{}"}, "Both:0.1"),
+    ]
+    rest = [
+        Event(5, 4, 102.0, "TaskStateExited", {"name": "Tune", "output": b"{}"}),
+        Event(6, 5, 102.5, "TaskStateEntered", {"name": "After", "input": b"{}"}),
+        Event(7, 6, 103.0, "TaskStateExited", {"name": "After", "output": b"{}"}),
+        Event(8, 7, 104.0, "ExecutionSucceeded", {"output": b"{}"}),
+    ]
+    real = 1_000.0 if virtual else 0.0
+    ends = {"a": 100.9, "c": 101.6, "b": 101.4}
+    trials = tuple(
+        TrialProgress(
+            name=f"tune-{name}",
+            number=number,
+            status="Completed",
+            secondary_status="Completed",
+            hyperparameters={},
+            value=1.0,
+            best=False,
+            started=100.0,
+            ended=real + ended,
+        )
+        for number, (name, ended) in enumerate(ends.items(), start=1)
+    )
+    shown: list[JobProgress] = []
+    job = JobProgress(
+        kind="tuning",
+        name="tune",
+        status="Completed",
+        secondary_status="",
+        created=100.0,
+        ended=real + 101.9,
+        failure_reason=None,
+        trials=trials,
+    )
+    stream = io.StringIO()
+    progress = PlainProgress(stream, lambda kind, name: shown[0] if shown else None, virtual=virtual)
+    progress.feed(began)
+    progress.draw()
+    shown.append(job)
+    progress.feed(rest)
+    progress.finish()
+    lines = [line.split("  ") for line in stream.getvalue().splitlines()]
+    assert [line[0] for line in lines] == sorted(line[0] for line in lines)
+    told = [" ".join(line[1:3]) for line in lines]
+    assert told[-7:-1] == [
+        "tune trial a",
+        "tune trial b",
+        "tune trial c",
+        "Tune exited after 2.00 s",
+        "After entered (Task)",
+        "After exited after 0.50 s",
+    ]
+    assert told[-1] == "execution SUCCEEDED after 4.00 s"
+
+
 def test_the_style_follows_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
