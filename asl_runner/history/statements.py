@@ -26,7 +26,7 @@ def record(row: Sequence[Any]) -> ExecutionRecord:
     return ExecutionRecord(**dict(zip(ExecutionRecord.__struct_fields__, row, strict=True)))
 
 
-EXECUTION = f"SELECT {_FIELDS} FROM executions JOIN definitions ON definitions.digest = executions.definition"
+EXECUTION = f"SELECT {_FIELDS} FROM executions JOIN definitions ON definitions.id = executions.definition"
 
 BY_ARN = f"{EXECUTION} WHERE arn = :arn"
 
@@ -42,15 +42,15 @@ NAMES = """
 SELECT DISTINCT name FROM executions WHERE name >= :low AND name < :high ORDER BY name LIMIT :limit
 """
 
-ADD_DEFINITION = "INSERT INTO definitions (digest, text) VALUES (:digest, :text) ON CONFLICT DO NOTHING"
+ADD_DEFINITION = "INSERT INTO definitions (text) VALUES (:definition) ON CONFLICT DO NOTHING"
 
 CREATE = """
 INSERT INTO executions (
     arn, name, machine_arn, machine_name, definition, role_arn, input, seed, status, start, stop, output, error, cause,
     redrive_count, redrive_time, owner, pid
 ) VALUES (
-    :arn, :name, :machine_arn, :machine_name, :digest, :role_arn, :input, :seed, :status, :start, :stop, :output,
-    :error, :cause, :redrive_count, :redrive_time, :owner, :pid
+    :arn, :name, :machine_arn, :machine_name, (SELECT id FROM definitions WHERE text = :definition), :role_arn, :input,
+    :seed, :status, :start, :stop, :output, :error, :cause, :redrive_count, :redrive_time, :owner, :pid
 ) ON CONFLICT DO NOTHING
 """
 

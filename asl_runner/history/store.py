@@ -88,11 +88,8 @@ class Store:
 
         It fails with `ExecutionExists` when the ARN, or the name within the state machine, is taken.
         """
-        import hashlib
-
         owned = structs.replace(record, owner=self._claim(), pid=os.getpid())
-        digest = hashlib.sha256(owned.definition.encode()).hexdigest()
-        parameters = {**structs.asdict(owned), "digest": digest, "text": owned.definition}
+        parameters = structs.asdict(owned)
 
         def create(connection: sqlite3.Connection) -> ExecutionRecord:
             connection.execute(statements.ADD_DEFINITION, parameters)

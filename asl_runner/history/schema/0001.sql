@@ -1,8 +1,8 @@
 -- Executions, and their histories in segments.
 
 CREATE TABLE definitions (
-    digest TEXT PRIMARY KEY,
-    text   TEXT NOT NULL
+    id   INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
 );
 
 CREATE TABLE executions (
@@ -11,7 +11,7 @@ CREATE TABLE executions (
     name          TEXT NOT NULL,
     machine_arn   TEXT NOT NULL,
     machine_name  TEXT NOT NULL,
-    definition    TEXT NOT NULL REFERENCES definitions (digest),
+    definition    INTEGER NOT NULL REFERENCES definitions (id),
     role_arn      TEXT NOT NULL,
     input         BLOB NOT NULL,
     seed          TEXT NOT NULL,
