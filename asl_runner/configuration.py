@@ -288,6 +288,9 @@ class _Reader:
         kinds: dict[str, Kind] = {
             "payload_bytes": self.limit,
             "history_events": self.limit,
+            "variable_bytes": self.limit,
+            "variables_bytes": self.limit,
+            "duration_seconds": self.limit,
             "inline_map_concurrency": self.whole,
         }
         return {name: None if limit == "none" else limit for name, limit in self.table(value, where, kinds).items()}

@@ -25,11 +25,12 @@ class Deadlines:
         self._task: asyncio.Task[object] | None = None
         self._timeout: Timer | None = None
         self._heartbeat: Timer | None = None
-        self._running = True
+        self.running = True
+        """Whether the work has not ended yet."""
 
     def start(self) -> None:
         """The work has begun: its time runs. To be called once, at the latest within the block."""
-        if self._seconds is not None and self._timeout is None and self._running:
+        if self._seconds is not None and self._timeout is None and self.running:
             self._timeout = self._clock.call_at(self._clock.now() + self._seconds, lambda: self._pass("timeout"))
         self._await_heartbeat()
 
@@ -45,7 +46,7 @@ class Deadlines:
     async def __aexit__(
         self, type: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._running = False
+        self.running = False
         for timer in (self._timeout, self._heartbeat):
             if timer is not None:
                 timer.cancel()
@@ -57,13 +58,13 @@ class Deadlines:
             raise Failure(TIMEOUT, None, task=True, heartbeat=self.passed == "heartbeat") from raised
 
     def _await_heartbeat(self) -> None:
-        if self._interval is None or self.passed is not None or not self._running:
+        if self._interval is None or self.passed is not None or not self.running:
             return
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         self._heartbeat = self._clock.call_at(self._clock.now() + self._interval, lambda: self._pass("heartbeat"))
 
     def _pass(self, which: Literal["timeout", "heartbeat"]) -> None:
-        if self.passed is None and self._running and self._task is not None:
+        if self.passed is None and self.running and self._task is not None:
             self.passed = which
             self._task.cancel()

@@ -19,8 +19,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """UTF-8 bytes of the JSON of one variable, and of all that one state assigns."""
     variables_bytes: int | None = 10_485_760
     """UTF-8 bytes of the JSON of all variables a scope sees."""
-    duration_seconds: int | None = 31_536_000
-    """Seconds until an execution that has not ended times out: a year."""
+    duration_seconds: int | None = 31_622_400
+    """Seconds until an execution that has not ended times out: a year, counted as the largest MaxDelaySeconds is."""
     error_characters: int = 256
     cause_characters: int = 32_768
 

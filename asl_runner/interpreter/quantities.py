@@ -9,6 +9,9 @@ from asl_runner.interpreter.dataflow import read_path, states_variable
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.payload import text
 
+_LONGEST = 99_999_999
+"""Seconds; the largest number the fields of a Task take."""
+
 _INTEGER = LazyPattern(r"[+-]?[0-9]{1,18}")
 _DECIMAL = LazyPattern(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
@@ -49,7 +52,7 @@ def real_number(quantity: Quantity, data: Json, frame: Frame) -> float:
 def seconds(quantity: Quantity, data: Json, frame: Frame) -> int:
     """A timeout or heartbeat: a positive integer of seconds."""
     value = read_quantity(quantity, data, frame)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0 or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0 or not 0 < value <= _LONGEST:
         where = "" if quantity.path is None else f": {quantity.path.text} == {_shown(value)}"
         raise ExpressionError(f"The {quantity.field} parameter does not reference a positive integer value{where}")
     return int(value)

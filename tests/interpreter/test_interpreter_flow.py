@@ -121,7 +121,7 @@ def test_choice_without_a_match_fails() -> None:
     "state, input, seconds",
     [
         ({"Seconds": 5}, {}, 5),
-        ({"SecondsPath": "$.s"}, {"s": 86_400 * 364}, 86_400 * 364),
+        ({"SecondsPath": "$.s"}, {"s": 86_400 * 365}, 86_400 * 365),
         ({"Timestamp": "2023-11-14T22:13:30Z"}, {}, 10),
         ({"Timestamp": "2020-01-01T00:00:00Z"}, {}, 0),
         ({"TimestampPath": "$.t"}, {"t": "2023-11-14T23:13:25.5+01:00"}, 5.5),

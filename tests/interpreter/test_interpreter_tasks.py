@@ -153,7 +153,7 @@ def test_heartbeats_keep_a_task_alive_and_their_absence_ends_it() -> None:
     assert ran.seconds == 5
 
 
-@pytest.mark.parametrize("value", [0, -1, "x", None, 1.5])
+@pytest.mark.parametrize("value", [0, -1, "x", None, 1.5, True, 100_000_000, float("inf")])
 def test_a_timeout_that_is_no_positive_integer_ends_the_execution(value: Any) -> None:
     error, cause = run(task(TimeoutSecondsPath="$.t"), {"t": value}).failure
     assert error == "States.Runtime"

@@ -110,8 +110,9 @@ def _first_start(history: TaskHistory, deadlines: Deadlines) -> Callable[[str | 
     """The time of an activity runs from when a worker takes it."""
 
     def started(worker: str | None) -> None:
-        history.started(worker)
-        deadlines.start()
+        if deadlines.running:
+            history.started(worker)
+            deadlines.start()
 
     return started
 
