@@ -10,7 +10,6 @@ from typing import Any
 from asl_runner.definition.diagnostics import Report
 from asl_runner.definition.fields import Language
 from asl_runner.definition.json_text import Path as Place
-from asl_runner.expressions.choice import compile_rule, rule_problems
 from asl_runner.expressions.environment import ExpressionError, ExpressionSyntaxError, Json
 from asl_runner.expressions.jsonpath import Path, compile_path
 from asl_runner.expressions.patterns import LazyPattern
@@ -191,6 +190,8 @@ class Compiler:
 
     def rule(self, rule: dict[str, Json], place: Place) -> Any:
         """The condition of a JSONPath choice rule whose structure is already known to be right."""
+        from asl_runner.expressions.choice import compile_rule, rule_problems
+
         try:
             return compile_rule(rule)
         except ExpressionSyntaxError:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import structs
 
 from asl_runner.errors import NotFound, WorkspaceError
-from asl_runner.history import lookup, orphans, ownership, segments, statements
+from asl_runner.history import lookup, ownership, segments, statements
 from asl_runner.history.database import Durability, explained, open_reader, open_writable
 from asl_runner.history.events import Event
 from asl_runner.history.records import ExecutionExists, ExecutionRecord, Status, StopRequest
@@ -243,6 +243,8 @@ class Store:
 
     def abort_orphan(self, record: ExecutionRecord, error: str | None = None, cause: str | None = None) -> bool:
         """Ends an orphaned execution as a stop would have: `ExecutionAborted`, status ABORTED. False if it is none."""
+        from asl_runner.history import orphans
+
         if not self.is_orphaned(record):
             return False
         stop = time.time()
