@@ -10,12 +10,13 @@ from asl_runner.cli.entry import COMPLETION_VARIABLE, PROGRAM, command_group
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script of a shell: for this session with eval, for all in the shell's own file.
 
     \b
     Examples:
-      eval "$(asl-runner completion bash)"       in ~/.bashrc
-      eval "$(asl-runner completion zsh)"        in ~/.zshrc
+      eval "$(asl-runner completion bash)"
+      echo 'eval "$(asl-runner completion bash)"' >> ~/.bashrc
+      echo 'eval "$(asl-runner completion zsh)"' >> ~/.zshrc
       asl-runner completion fish > ~/.config/fish/completions/asl-runner.fish
     """
     from click.shell_completion import ShellComplete, get_completion_class

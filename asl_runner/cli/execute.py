@@ -13,13 +13,13 @@ from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.event_loop import load_asyncio
 from asl_runner.cli.inputs import machine_name, read_definition, read_input
 from asl_runner.cli.interrupts import interruptible
-from asl_runner.cli.options import open_workspace
+from asl_runner.cli.options import open_workspace, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
 from asl_runner.definition import load
 from asl_runner.definition.model import StateMachine
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
-from asl_runner.history.records import ExecutionRecord
+from asl_runner.history.records import ExecutionExists, ExecutionRecord
 from asl_runner.workspace import Workspace
 from asl_runner.workspace.preflight import written_tasks
 
@@ -67,16 +67,19 @@ async def _run(
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
                 progress = stack.enter_context(shown)
-            running = await workspace.start(
-                machine,
-                input,
-                machine_name=name,
-                name=request.name,
-                clock=request.clock,
-                observers=() if progress is None else (progress.observe,),
-            )
+            try:
+                running = await workspace.start(
+                    machine,
+                    input,
+                    machine_name=name,
+                    name=request.name,
+                    clock=request.clock,
+                    observers=() if progress is None else (progress.observe,),
+                )
+            except ExecutionExists as taken:
+                raise ExecutionExists(f"{taken}. Choose another --name, or none for a new one.") from None
             if progress is not None:
-                progress.announce(name, running.name)
+                progress.announce(name, running.name, where(workspace))
             interruption.on_signal(running.stop)
             await running.result()
     return running.record, interruption.exit_code

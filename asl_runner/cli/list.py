@@ -37,7 +37,8 @@ def command(
         click.echo(to_json({"executions": [list_item(record) for record in records]}))
         return
     if not records:
-        click.echo(f"No executions in {directory}.", err=True)
+        wanted = "such " if status or machine else ""
+        click.echo(f"No {wanted}executions in {directory}.", err=True)
         return
     table = Table("NAME", "STATE MACHINE", "STATUS", "STARTED", ">DURATION")
     for record in records:

@@ -52,6 +52,17 @@ def open_workspace(workspace: str | None, config: str | None) -> Workspace:
     return Workspace(configuration, Path(workspace).absolute() if workspace else None)
 
 
+def where(workspace: Workspace) -> str:
+    """`workspace .asl-runner, configuration asl-runner.toml`: seen from the current directory."""
+    file = workspace.configuration.file
+    return f"workspace {_seen(workspace.directory)}" + (f", configuration {_seen(file)}" if file else "")
+
+
+def _seen(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def complete_execution(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the executions kept here, newest first, each with its machine and status."""
     from click.shell_completion import CompletionItem

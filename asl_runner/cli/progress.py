@@ -27,8 +27,8 @@ Style = Literal["live", "plain", "none"]
 class Drawing(Protocol):
     """One way to show progress. Called from one thread at a time."""
 
-    def announce(self, machine: str, name: str) -> None:
-        """Says which execution it is, before its first event."""
+    def announce(self, machine: str, name: str, where: str = "") -> None:
+        """Says which execution it is, and where it is kept, before its first event."""
 
     def feed(self, events: Sequence[Event]) -> None:
         """Takes the next events of the execution."""
@@ -48,12 +48,12 @@ class Progress:
         self._batches: deque[Sequence[Event]] = deque()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="progress", daemon=True)
-        self._announced: tuple[str, str] | None = None
+        self._announced: tuple[str, str, str] | None = None
         self._defect: Exception | None = None
 
-    def announce(self, machine: str, name: str) -> None:
-        """Says which execution it is."""
-        self._announced = (machine, name)
+    def announce(self, machine: str, name: str, where: str = "") -> None:
+        """Says which execution it is, and where it is kept."""
+        self._announced = (machine, name, where)
 
     def observe(self, events: Sequence[Event]) -> None:
         """Takes a batch of the journal; cheap."""

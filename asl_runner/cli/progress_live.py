@@ -36,6 +36,9 @@ FINAL_LINES = 200
 REMARK = 100
 """Characters of a failure in the line of its state."""
 
+_USUAL = ("workspace .asl-runner", "workspace .asl-runner, configuration asl-runner.toml")
+"""Places that need not be said."""
+
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_SPINNER = "|/-\\"
 _GLYPHS = {"SUCCEEDED": "✓", "CAUGHT": "!", "FAILED": "✗", "TIMED_OUT": "✗", "ABORTED": "⊘"}
@@ -82,12 +85,14 @@ class LiveProgress:
         self._virtual = virtual
         self._latest = 0.0
         self._title = ("", "")
+        self._where = ""
         self._unicode = (self._console.encoding or "").lower().startswith("utf")
         self._live = Live(console=self._console, auto_refresh=False, transient=False)
         self._ended = False
 
-    def announce(self, machine: str, name: str) -> None:
+    def announce(self, machine: str, name: str, where: str = "") -> None:
         self._title = (machine, name)
+        self._where = "" if where in _USUAL else where
 
     def feed(self, events: Sequence[Event]) -> None:
         self._names.feed(events)
@@ -145,6 +150,8 @@ class LiveProgress:
         if last is not None and last.status == "FAILED" and len(said) <= REMARK:
             said = ""  # The line of the failed state has said it.
         lines: list[RenderableType] = []
+        if self._where:
+            lines.append(Text(self._where, style="dim", no_wrap=True, overflow="ellipsis"))
         if tracker.end and said:
             lines.append(Text(said, style="red"))
         if tracker.end and tracker.status != "SUCCEEDED" and self._title[1]:

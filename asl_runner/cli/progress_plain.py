@@ -75,8 +75,8 @@ class PlainProgress:
         self._start = 0.0
         self._title = "execution  started"
 
-    def announce(self, machine: str, name: str) -> None:
-        self._title = f"{machine}  started as {name}"
+    def announce(self, machine: str, name: str, where: str = "") -> None:
+        self._title = f"{machine}  started as {name}" + (f" ({where})" if where else "")
 
     def feed(self, events: Sequence[Event]) -> None:
         self._names.feed(events)

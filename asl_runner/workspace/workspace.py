@@ -122,7 +122,11 @@ class Workspace:
 
         Raises `NotFound` with close names, `UsageError` with the candidates when several are meant.
         """
-        return self.store.find(text)
+        try:
+            store = self.store
+        except NotFound:
+            raise NotFound(f"No executions in {self.directory}; `asl-runner run` starts one there.") from None
+        return store.find(text)
 
     @property
     def store(self) -> Store:

@@ -150,7 +150,9 @@ def test_a_function_that_misbehaves_fails_the_execution(tmp_path: Path, body: st
 
 @pytest.mark.parametrize("command", ["describe", "history", "stop"])
 def test_an_unknown_execution_gets_close_names(tmp_path: Path, command: str) -> None:
-    refused(asl_runner(tmp_path, command, "latest"), 2, "running a state machine")
+    nothing = f"No executions in {tmp_path / '.asl-runner'}"
+    refused(asl_runner(tmp_path, command, "latest"), 2, nothing, "`asl-runner run` starts one there.")
+    assert nothing in asl_runner(tmp_path, "list").stderr
     write(tmp_path, "order.asl.json", PASS)
     asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "order-2026")
     asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "order-2027")

@@ -36,6 +36,26 @@ def test_scripts(tmp_path: Path, shell: str) -> None:
     assert "_ASL_RUNNER_COMPLETE" in script.stdout
 
 
+def test_the_examples_can_be_pasted(tmp_path: Path) -> None:
+    told = asl_runner(tmp_path, "completion", "--help").stdout
+    examples = [line.strip() for line in told.partition("Examples:")[2].splitlines() if "asl-runner" in line]
+    assert len(examples) == 4
+    program = f'asl-runner() {{ "{sys.executable}" -m asl_runner "$@"; }}\n'
+    for example in examples:
+        folder = "mkdir -p ~/.config/fish/completions\n"
+        ran = subprocess.run(
+            ["bash", "-ec", program + folder + example],
+            env={**environment(), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, "")
+    for file in (".bashrc", ".zshrc"):
+        shell = file[1:-2]
+        assert (tmp_path / file).read_text() == f'eval "$(asl-runner completion {shell})"\n'
+
+
 def test_commands_complete(tmp_path: Path) -> None:
     assert completed(tmp_path, "d") == ["describe"]
 

@@ -17,6 +17,16 @@ def test_the_output_alone_is_on_stdout(tmp_path: Path) -> None:
     assert "SUCCEEDED" in ran.stderr
 
 
+def test_the_first_line_says_where_the_execution_is_kept(tmp_path: Path) -> None:
+    write(tmp_path, "deep/order.asl.json", PASS)
+    ran = asl_runner(tmp_path / "deep", "run", "order.asl.json", "--name", "one")
+    assert ran.stderr.splitlines()[0].endswith("  order  started as one (workspace .asl-runner)")
+    file = write(tmp_path, "asl-runner.toml", "workspace = 'kept'\n")
+    ran = asl_runner(tmp_path / "deep", "run", "order.asl.json", "--name", "two")
+    kept = f"(workspace {tmp_path / 'kept'}, configuration {file})"
+    assert ran.stderr.splitlines()[0].endswith(f"  order  started as two {kept}")
+
+
 def test_quiet_says_nothing_on_stderr(tmp_path: Path) -> None:
     write(tmp_path, "order.asl.json", PASS)
     ran = asl_runner(tmp_path, "run", "-q", "order.asl.json")
@@ -85,7 +95,8 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
     again = asl_runner(tmp_path, "run", "-q", "order.asl.json", "--name", "x")
     assert again.returncode == 2
     assert again.stderr == (
-        "Error: Execution Already Exists: 'arn:aws:states:us-east-1:123456789012:execution:order:x'\n"
+        "Error: Execution Already Exists: 'arn:aws:states:us-east-1:123456789012:execution:order:x'. "
+        "Choose another --name, or none for a new one.\n"
     )
 
 

@@ -12,7 +12,36 @@ from command_line import PASS, asl_runner, environment, write
 from asl_runner import __version__
 from asl_runner.cli.overview import COMMANDS
 
-HEAVY = {"boto3", "botocore", "moto", "rich", "yaml", "xgboost", "pandas", "numpy", "optuna", "jsonpath_ng", "jsonata"}
+HEAVY = {
+    *("boto3", "botocore", "moto", "starlette", "rich", "yaml", "jsonschema", "jsonpath_ng", "jsonata"),
+    *("xgboost", "pandas", "numpy", "optuna"),
+}
+AVOIDABLE = {"_ssl", "_hashlib", "http", "email", "json", "difflib", "shutil", "tempfile", "multiprocessing"}
+"""What the standard library has that costs a millisecond or more; OpenSSL alone, in `_ssl` and `_hashlib`, ten."""
+
+WITHOUT_TASKS = {
+    "StartAt": "Set",
+    "States": {
+        "Set": {"Type": "Pass", "Parameters": {"n.$": "States.ArrayRange(1, 3, 1)"}, "Next": "Every"},
+        "Every": {
+            "Type": "Map",
+            "ItemsPath": "$.n",
+            "ItemProcessor": {"StartAt": "In", "States": {"In": {"Type": "Pass", "End": True}}},
+            "Next": "Both",
+        },
+        "Both": {
+            "Type": "Parallel",
+            "Branches": [{"StartAt": "Left", "States": {"Left": {"Type": "Wait", "Seconds": 0, "End": True}}}],
+            "Next": "Which",
+        },
+        "Which": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$[0][2]", "NumericEquals": 3, "Next": "Done"}],
+            "Default": "Done",
+        },
+        "Done": {"Type": "Succeed"},
+    },
+}
 
 
 def imported(directory: Path, *arguments: str) -> set[str]:
@@ -33,9 +62,40 @@ def test_help_and_version_import_next_to_nothing(tmp_path: Path) -> None:
         assert not imported(tmp_path, option) & {*HEAVY, "asyncio", "click", "msgspec", "sqlite3", "typing", "re"}
 
 
-def test_a_run_without_tasks_imports_no_heavy_package(tmp_path: Path) -> None:
-    write(tmp_path, "order.asl.json", PASS)
-    assert not imported(tmp_path, "run", "order.asl.json") & HEAVY
+def test_a_run_without_tasks_imports_only_what_it_needs(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", WITHOUT_TASKS)
+    assert not imported(tmp_path, "run", "order.asl.json") & (HEAVY | AVOIDABLE)
+
+
+@pytest.mark.parametrize(("tls", "answer"), [(False, "Python ssl module is not available"), (True, "refused")])
+def test_an_event_loop_without_tls_lacks_nothing_else(tls: bool, answer: str) -> None:
+    program = f"""
+import asyncio as _ if {tls} and False else None
+""" if False else f"""
+import sys
+from asl_runner.cli.event_loop import load_asyncio
+asyncio = load_asyncio(tls={tls})
+assert ("_ssl" in sys.modules) is {tls}
+
+async def talk():
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", "import asyncio, ssl; asyncio.sslproto.ssl.SSLError")
+    assert await child.wait() == 0
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    reader, writer = await asyncio.open_connection(*address)
+    assert await reader.read() == b""
+    writer.close()
+    try:
+        await asyncio.open_connection(*address, ssl=True)
+    except (RuntimeError, OSError) as refused:
+        print("refused", refused)
+
+asyncio.run(talk())
+import ssl
+assert ssl.create_default_context()
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer in ran.stdout
 
 
 def test_reading_the_workspace_needs_no_event_loop_to_start(tmp_path: Path) -> None:

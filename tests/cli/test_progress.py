@@ -105,7 +105,7 @@ async def test_a_flood_is_summed_up(tmp_path: Path) -> None:
 async def test_the_tree_shows_states_branches_and_counts(tmp_path: Path) -> None:
     stream = Terminal()
     progress = LiveProgress(stream, virtual=True)
-    progress.announce("busy", "name")
+    progress.announce("busy", "name", "workspace /far/away")
     for batch in await recorded(tmp_path, BUSY):
         progress.feed(batch)
         progress.draw()
@@ -114,7 +114,7 @@ async def test_the_tree_shows_states_branches_and_counts(tmp_path: Path) -> None
     for words in ("Prepare", "[0]", "Left", "[1]", "Right", "0 of 3 done", "3 running", "3 of 3 done", "FAILED"):
         assert words in drawn
     last = drawn[drawn.rindex("busy") :]
-    for words in ("✓", "✗", "Order.Lost: gone", "asl-runner history name"):
+    for words in ("✓", "✗", "Order.Lost: gone", "workspace /far/away", "asl-runner history name"):
         assert words in last
 
 
