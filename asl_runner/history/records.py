@@ -11,6 +11,9 @@ from asl_runner.errors import UsageError
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
 """The statuses of an execution. Source: `ExecutionStatus` in botocore's `stepfunctions` model."""
 
+Kind = Literal["STANDARD", "EXPRESS"]
+"""The types of a state machine. Source: `StateMachineType` in the same model."""
+
 
 class ExecutionExists(UsageError):
     """An execution of this name already exists for the state machine."""
@@ -40,6 +43,18 @@ class ExecutionRecord(Struct, frozen=True, kw_only=True):
     cause: str | None = None
     redrive_count: int = 0
     redrive_time: float | None = None
+    type: Kind = "STANDARD"
+    version_arn: str | None = None
+    """The state machine version it was started from."""
+    alias_arn: str | None = None
+    """The alias that led to that version."""
+    map_run_arn: str | None = None
+    """The Map Run it is a child of."""
+    item_count: int | None = None
+    """Of a child of a Map Run: how many items it works on."""
+    trace_header: str | None = None
+    settings: str | None = None
+    """What else of its state machine DescribeStateMachineForExecution shows, as JSON with AWS's keys."""
     owner: str = ""
     """Token of the process that runs or ran it, written by the store."""
     pid: int = 0

@@ -47,10 +47,12 @@ ADD_DEFINITION = "INSERT INTO definitions (text) VALUES (:definition) ON CONFLIC
 CREATE = """
 INSERT INTO executions (
     arn, name, machine_arn, machine_name, definition, role_arn, input, seed, status, start, stop, output, error, cause,
-    redrive_count, redrive_time, owner, pid
+    redrive_count, redrive_time, owner, pid, type, version_arn, alias_arn, map_run_arn, item_count, trace_header,
+    settings
 ) VALUES (
     :arn, :name, :machine_arn, :machine_name, (SELECT id FROM definitions WHERE text = :definition), :role_arn, :input,
-    :seed, :status, :start, :stop, :output, :error, :cause, :redrive_count, :redrive_time, :owner, :pid
+    :seed, :status, :start, :stop, :output, :error, :cause, :redrive_count, :redrive_time, :owner, :pid,
+    :type, :version_arn, :alias_arn, :map_run_arn, :item_count, :trace_header, :settings
 ) ON CONFLICT DO NOTHING
 """
 

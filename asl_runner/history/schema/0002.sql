@@ -1,0 +1,50 @@
+-- Executions of every kind: which version, alias or map run they belong to, and what their machine was set to.
+-- The name is no longer unique within the machine: those of Express executions may be used again.
+
+CREATE TABLE executions_new (
+    id            INTEGER PRIMARY KEY,
+    arn           TEXT NOT NULL UNIQUE,
+    name          TEXT NOT NULL,
+    machine_arn   TEXT NOT NULL,
+    machine_name  TEXT NOT NULL,
+    definition    INTEGER NOT NULL REFERENCES definitions (id),
+    role_arn      TEXT NOT NULL,
+    input         BLOB NOT NULL,
+    seed          TEXT NOT NULL,
+    status        TEXT NOT NULL,
+    start         REAL NOT NULL,
+    stop          REAL,
+    output        BLOB,
+    error         TEXT,
+    cause         TEXT,
+    redrive_count INTEGER NOT NULL,
+    redrive_time  REAL,
+    owner         TEXT NOT NULL,
+    pid           INTEGER NOT NULL,
+    stop_asked    REAL,
+    stop_error    TEXT,
+    stop_cause    TEXT,
+    type          TEXT NOT NULL,
+    version_arn   TEXT,
+    alias_arn     TEXT,
+    map_run_arn   TEXT,
+    item_count    INTEGER,
+    trace_header  TEXT,
+    settings      TEXT
+);
+
+INSERT INTO executions_new SELECT *, 'STANDARD', NULL, NULL, NULL, NULL, NULL, NULL FROM executions;
+
+DROP TABLE executions;
+
+ALTER TABLE executions_new RENAME TO executions;
+
+CREATE INDEX executions_by_name ON executions (name);
+
+CREATE INDEX executions_by_start ON executions (start);
+
+CREATE INDEX executions_by_status ON executions (status, start);
+
+CREATE INDEX executions_by_machine ON executions (machine_arn, start);
+
+CREATE INDEX executions_by_map_run ON executions (map_run_arn, start) WHERE map_run_arn IS NOT NULL;
