@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 import os
 import shutil
@@ -252,8 +253,10 @@ class Buckets:
                     else:
                         shutil.copyfileobj(data, stream, _BLOCK)
         except OSError as error:
-            staged.unlink(missing_ok=True)
-            if isinstance(data, Path) and error.filename == str(data):
+            with contextlib.suppress(OSError):
+                staged.unlink(missing_ok=True)
+            # A copy that breaks off names both files; only the source, when it cannot be read at all.
+            if isinstance(data, Path) and error.filename == str(data) and error.filename2 is None:
                 raise
             raise storage_error(error, "Cannot write an object") from error
         return staged

@@ -129,15 +129,20 @@ class ObjectTree:
                 return
 
 
+REFUSALS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this process may write",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "the directory may not be written; check its owner and permissions",
+    errno.ENAMETOOLONG: "the path would be longer than the file system allows",
+}
+"""Why the operating system refuses a write, by error number, where it is the machine's business."""
+
+
 def storage_error(error: OSError, doing: str) -> WorkspaceError:
     """The message for a write the operating system refused."""
-    reason = {
-        errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EROFS: "the file system is read-only",
-        errno.EACCES: "the directory may not be written; check its owner and permissions",
-        errno.ENAMETOOLONG: "the path would be longer than the file system allows",
-    }.get(error.errno or 0, error.strerror or str(error))
+    reason = REFUSALS.get(error.errno or 0, error.strerror or str(error))
     return WorkspaceError(f"{doing}: {reason}{f' ({error.filename})' if error.filename else ''}.")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,30 @@ def test_a_directory_that_cannot_be_written(buckets: Buckets) -> None:
     (buckets.root / "data").chmod(0o500)
     with pytest.raises(WorkspaceError, match="may not be written"):
         buckets.put("data", "a/b", b"")
+
+
+FILL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from asl_runner.errors import WorkspaceError
+from asl_runner.storage.buckets import Buckets
+root, source = map(Path, sys.argv[1:])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    Buckets(root).put_file("bucket", "key", source)
+except WorkspaceError as error:
+    print(error)
+"""
+
+
+def test_a_copy_that_breaks_off_leaves_nothing_and_says_why(buckets: Buckets, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 5000)
+    command = [sys.executable, "-c", FILL_DISK, str(buckets.root), str(tmp_path / "large")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Cannot write an object: the file would be larger than this process may write")
+    assert not list(buckets.list("bucket"))
+    assert not list((buckets.root / ".staging").iterdir())
 
 
 def test_listing_by_prefix_place_and_delimiter(buckets: Buckets) -> None:

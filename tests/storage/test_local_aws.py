@@ -434,8 +434,8 @@ with LocalAws(buckets) as aws:
     through_boto3, direct, left = done.stdout.splitlines()
     assert "(WorkspaceError)" in through_boto3
     assert "retries" not in through_boto3
-    assert "File too large" in through_boto3
-    assert "File too large" in direct
+    assert "larger than this process may write" in through_boto3
+    assert "larger than this process may write" in direct
     assert left == "[] []"
 
 
