@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,21 +24,27 @@ def payloads(path: Path, *, split: str, single: bool, limit: int | None, gzipped
     `split` is `SplitType` (`None` or `Line`); `single` sends one record per request; `limit` is the largest body in
     bytes, None for any size. Raises `JobFailed` for what does not fit and for other splits.
     """
+    if split not in ("None", "Line"):
+        raise JobFailed("ClientError", f"SplitType {split} is not available locally; use Line or None.")
     with gzip.open(path) if gzipped else path.open("rb") as stream:
-        if split == "Line":
-            yield from _lines(stream, single, limit)
-        elif split == "None":
-            yield _whole(stream, limit)
-        else:
-            raise JobFailed("ClientError", f"SplitType {split} is not available locally; use Line or None.")
+        bodies = _lines(stream, single, limit) if split == "Line" else _whole(stream, limit)
+        while True:
+            try:
+                body = next(bodies, None)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                text = f"The input is not gzip, which CompressionType says it is: {error}"
+                raise JobFailed("ClientError", text) from error
+            if body is None:
+                return
+            yield body
 
 
-def _whole(stream: BinaryIO | gzip.GzipFile, limit: int | None) -> bytes:
+def _whole(stream: BinaryIO | gzip.GzipFile, limit: int | None) -> Iterator[bytes]:
     body = stream.read() if limit is None else stream.read(limit + 1)
     if limit is not None and len(body) > limit:
         text = f"The input is larger than MaxPayloadInMB ({limit / MEGABYTE:g} MB); set SplitType to Line, or raise it."
         raise JobFailed("ClientError", text)
-    return body
+    yield body
 
 
 def _lines(stream: Iterable[bytes], single: bool, limit: int | None) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from asl_runner.sagemaker.errors import validation_error
@@ -14,12 +14,22 @@ from asl_runner.sagemaker.records import Document
 
 DEFAULT_PAGE = 10
 
+_DEFAULT_ORDER = {
+    "TrainingJob": ("CreationTime", "Ascending"),
+    "HyperParameterTuningJob": ("Name", "Ascending"),
+    "TransformJob": ("CreationTime", "Descending"),
+    "Model": ("CreationTime", "Descending"),
+}
+"""`SortBy` and `SortOrder` where a request names none, as the API model documents them per operation."""
+
 
 def select(documents: Iterable[Document], kind: Kind, request: Mapping[str, Any]) -> list[Document]:
-    """The documents a list request asks for, sorted: newest first unless it says otherwise."""
+    """The documents a list request asks for, sorted as it says or else as the operation does."""
     chosen = [document for document in documents if _wanted(document, kind, request)]
-    key = {"Name": kind.name, "Status": kind.status or kind.name}.get(request.get("SortBy", ""), "CreationTime")
-    descending = request.get("SortOrder", "Descending") == "Descending"
+    sort_by, sort_order = _DEFAULT_ORDER[kind.api]
+    members = {"Name": kind.name, "Status": kind.status or kind.name, "CreationTime": "CreationTime"}
+    key = members[request.get("SortBy", sort_by)]
+    descending = request.get("SortOrder", sort_order) == "Descending"
     return sorted(chosen, key=lambda document: (document[key], document[kind.name]), reverse=descending)
 
 
@@ -35,9 +45,12 @@ def _offset(token: str | None) -> int:
     if token is None:
         return 0
     try:
-        return int(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error) as error:
-        raise validation_error("The NextToken is not one this API gave out.") from error
+        text = base64.urlsafe_b64decode(token.encode()).decode("ascii")
+    except (ValueError, binascii.Error):
+        text = ""
+    if not text.isdecimal():
+        raise validation_error("The NextToken is not one this API gave out.")
+    return int(text)
 
 
 def _wanted(document: Document, kind: Kind, request: Mapping[str, Any]) -> bool:
@@ -56,6 +69,8 @@ def _between(time: float, after: Any, before: Any) -> bool:
 
 
 def _seconds(value: Any) -> float:
-    if isinstance(value, datetime):
-        return value.timestamp()
-    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else float(value)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime):
+        return float(value)
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()

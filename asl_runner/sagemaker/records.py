@@ -1,12 +1,13 @@
 """Job records: one JSON file per job, written atomically, so that jobs survive a restart and other processes see them.
 
 `<root>/<kind>/<name>/record.json` holds the Describe document in the API's wire form (timestamps as seconds since the
-epoch), the tags, and which process owns the job. A name is taken by moving
-its directory to its place, which no two processes can.
+epoch), the tags, and which process owns the job. A name is taken by moving its directory to its place, which no two
+processes can.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -170,5 +171,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise WorkspaceError(f"cannot write {path}: {error.strerror}") from error

@@ -12,7 +12,7 @@ from asl_runner.sagemaker.errors import JobFailed, validation_error
 from asl_runner.sagemaker.inputs import find_objects, nothing_found
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
 from asl_runner.storage.buckets import Buckets
-from asl_runner.storage.names import parse_uri
+from asl_runner.storage.names import check_bucket_name, parse_uri
 
 Request = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ def check_training(request: Request, buckets: Buckets, region: str) -> None:
     if "AlgorithmName" in specification:
         raise validation_error("Algorithms of AWS Marketplace do not run locally; name an image by TrainingImage.")
     try:
-        parse_uri(request["OutputDataConfig"]["S3OutputPath"])
+        check_output(request["OutputDataConfig"]["S3OutputPath"])
         MetricReader(specification.get("MetricDefinitions", ()))
     except (UsageError, ValueError) as error:
         raise validation_error(str(error)) from error
@@ -56,9 +56,14 @@ def check_transform(request: Request) -> None:
     if unusual:
         raise validation_error(f"DataProcessing with {', '.join(unusual)} is not available locally; leave it out.")
     try:
-        parse_uri(request["TransformOutput"]["S3OutputPath"])
+        check_output(request["TransformOutput"]["S3OutputPath"])
     except UsageError as error:
         raise validation_error(str(error)) from error
+
+
+def check_output(uri: str) -> None:
+    """Raises `UsageError` unless objects can be written below the URI: a bucket that is missing is made at the end."""
+    check_bucket_name(parse_uri(uri).bucket)
 
 
 def objective_definitions(definition: Request, metric: str) -> list[dict[str, str]]:

@@ -8,7 +8,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from asl_runner.sagemaker import listing, shapes, validation
+import msgspec
+
+from asl_runner.errors import WorkspaceError
+from asl_runner.sagemaker import listing, orphans, shapes, validation
 from asl_runner.sagemaker.errors import ServiceError, validation_error
 from asl_runner.sagemaker.jobs.base import STOP_FILE, Job, Site
 from asl_runner.sagemaker.kinds import KINDS, TERMINAL, TRAINING, TUNING, Kind
@@ -17,8 +20,6 @@ from asl_runner.sagemaker.records import Document, Record
 
 Response: TypeAlias = dict[str, Any]
 NewDocument: TypeAlias = Callable[[Mapping[str, Any], str, float], Document]
-
-ORPHANED = "InternalServerError: the local process that ran this job ended before the job did. Start it again."
 
 
 class Service:
@@ -161,11 +162,13 @@ class Service:
         status = str(kind.status)
         if kind.status is None or record.document[status] in TERMINAL or not self.site.records.is_orphan(record):
             return record
-        now = time.time()
-        changes = {status: "Failed", "FailureReason": ORPHANED, str(kind.end_time): now}
-        if "SecondaryStatus" in record.document:
-            changes["SecondaryStatus"] = "Failed"
-        return self.site.records.update(kind.directory, record.name, lambda document: {**document, **changes})
+        trials = self.trials_of(record.document) if kind is TUNING else []
+        document = orphans.ended(kind, record.document, trials, time.time())
+        try:
+            return self.site.records.update(kind.directory, record.name, lambda _: document)
+        except WorkspaceError:
+            # Where nothing can be written, the answer is right all the same.
+            return msgspec.structs.replace(record, document=document)
 
     def _free(self, kind: Kind, name: str) -> None:
         record = self.site.records.read(kind.directory, name)

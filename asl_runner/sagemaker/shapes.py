@@ -46,7 +46,8 @@ def parse(value: Any, shape: Any) -> Any:
         case "map":
             return {key: parse(item, shape.value) for key, item in value.items()}
         case "timestamp":
-            return datetime.fromtimestamp(value, UTC)
+            # Milliseconds are what the service keeps; rounded here, all ways to write the time agree.
+            return datetime.fromtimestamp(round(value, 3), UTC)
         case _:
             return value
 

@@ -96,6 +96,13 @@ def counters(trials: Sequence[Document]) -> Document:
     }
 
 
+def standing(trials: Sequence[Document], tuning: Document) -> Document:
+    """What the trials so far say of their tuning job: the counters, and `BestTrainingJob` once there is one."""
+    found = counters(trials)
+    leader = best(trials, tuning)
+    return found if leader is None else {**found, "BestTrainingJob": summary(leader, tuning)}
+
+
 def sort_summaries(summaries: list[Document], request: Mapping[str, Any]) -> list[Document]:
     """In the order a list request asks for; sorting by objective leaves out trials without a value."""
     if status := request.get("StatusEquals"):

@@ -63,6 +63,9 @@ def _check(value: Any, shape: Any, path: str, open_enums: frozenset[str]) -> Ite
             "type", path, value, f"The value of '{path}' must be {_TYPE_NAMES[kind]}, not {_json_type(value)}"
         )
         return
+    if kind == "timestamp" and isinstance(value, str) and not _is_iso_8601(value):
+        yield Violation("type", path, value, f"The value of '{path}' must be a timestamp in ISO 8601, not {value!r}")
+        return
     if kind in ("integer", "long") and isinstance(value, float) and not value.is_integer():
         yield Violation("type", path, value, f"The value of '{path}' must be an integer, not {value}")
         return
@@ -197,6 +200,14 @@ def _compile(pattern: str) -> re.Pattern[str] | None:
         return re.compile(pattern)
     except re.error:
         return None
+
+
+def _is_iso_8601(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _join(path: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from asl_runner.sagemaker.errors import ServiceError
 from asl_runner.storage.buckets import Buckets
 
 PROGRAM = """
-import json, os, pathlib, signal, sys, time
+import json, os, pathlib, resource, signal, sys, time
 root = pathlib.Path(os.environ["ASL_RUNNER_OPT_ML"])
 told = json.loads((root / "input/config/hyperparameters.json").read_text())
 print("score = 0.25", flush=True)
@@ -32,6 +33,9 @@ if told.get("fail"):
 if told.get("hang"):
     (root / "pid").write_text(str(os.getpid()))
     time.sleep(600)
+if told.get("large"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, [resource.getrlimit(resource.RLIMIT_FSIZE)[1]] * 2)
+    (root / "model" / "weights").write_bytes(os.urandom(1_000_000))
 if told.get("variable"):
     print("variable is", os.environ.get(told["variable"]))
 """
@@ -235,6 +239,32 @@ def test_jobs_are_listed_by_page_status_and_name(client: LocalSageMaker) -> None
     assert "NextToken" not in second
     failed = client.list_training_jobs(StatusEquals="Failed", NameContains="list")
     assert [one["TrainingJobName"] for one in failed["TrainingJobSummaries"]] == ["list-1"]
+    assert client.list_training_jobs()["TrainingJobSummaries"][0]["TrainingJobName"] == "list-0"
+    ever, never = "2020-01-01T00:00:00Z", "2100-01-01"
+    assert len(client.list_training_jobs(CreationTimeAfter=ever)["TrainingJobSummaries"]) == 3
+    assert not client.list_training_jobs(LastModifiedTimeAfter=never)["TrainingJobSummaries"]
+
+
+@pytest.mark.parametrize("token", ["abc", "LTU=", "MQ"])
+def test_a_token_nobody_gave_out(client: LocalSageMaker, token: str) -> None:
+    with pytest.raises(ServiceError, match="NextToken is not one this API gave out"):
+        client.list_training_jobs(NextToken=token)
+
+
+def test_a_model_that_cannot_be_stored_is_the_machines_fault(
+    client: LocalSageMaker, buckets: Buckets, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        client.create_training_job(**mine("large", {"large": "1"}))
+        job = ended(client, "TrainingJob", "large")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: Cannot write the files of the job: the file would be")
+    assert not list(buckets.list(BUCKET, "models/"))
+    assert not list((tmp_path / "jobs/training/large").glob("*.tar.gz"))
 
 
 def test_a_manifest_names_the_objects(client: LocalSageMaker, buckets: Buckets) -> None:
@@ -264,6 +294,7 @@ def test_a_manifest_names_the_objects(client: LocalSageMaker, buckets: Buckets) 
         ),
         ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "either AlgorithmName or TrainingImage"),
         ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "expected the form s3://bucket/key"),
+        ({"OutputDataConfig": {"S3OutputPath": "s3://B_b/models"}}, "'B_b' is not a name for a bucket"),
         ({"InputDataConfig": [channel("train"), channel("train")]}, "must be unique"),
         ({"Colour": "red"}, 'Unknown parameter in input: "Colour"'),
         ({"HyperParameters": {"num_round": 5}}, "must each be a string, not a number"),

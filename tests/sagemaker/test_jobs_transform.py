@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,22 @@ def test_a_broken_archive(client: LocalSageMaker, buckets: Buckets) -> None:
     client.create_model(ModelName="broken", PrimaryContainer=model)
     job = transformed(client, transform("broken", "broken"))
     assert job["FailureReason"].startswith("ClientError: Cannot unpack broken.tar.gz")
+
+
+def test_an_input_that_is_not_gzip(client: LocalSageMaker, buckets: Buckets) -> None:
+    whole = gzip.compress(b"1,2\n" * 1000)
+    for name, body in (("plain", b"1,2\n"), ("short", whole[:-4]), ("broken", whole[:20] + b"xxxx" + whole[24:])):
+        buckets.put(BUCKET, f"in/{name}.csv.gz", body)
+        zipped = source(f"in/{name}.csv.gz", CompressionType="Gzip", SplitType="Line")
+        job = transformed(client, transform(f"gzip-{name}", "mine", TransformInput=zipped))
+        assert job["TransformJobStatus"] == "Failed"
+        assert job["FailureReason"].startswith("ClientError: See job logs"), job["FailureReason"]
+        assert "not gzip" in job["FailureReason"]
+
+
+def test_an_output_path_nothing_can_be_written_to(client: LocalSageMaker) -> None:
+    with pytest.raises(ServiceError, match="'B_b' is not a name for a bucket"):
+        client.create_transform_job(**transform("nowhere", "mine", TransformOutput={"S3OutputPath": "s3://B_b/x"}))
 
 
 def test_an_inference_pipeline(client: LocalSageMaker, buckets: Buckets) -> None:

@@ -141,6 +141,14 @@ def test_the_job_fails_when_nothing_succeeds(client: LocalSageMaker) -> None:
     assert "BestTrainingJob" not in job
 
 
+def test_trials_that_run_out_of_time_are_why(client: LocalSageMaker) -> None:
+    request = mine("slow", total=2, static={"hang": "1"})
+    request["TrainingJobDefinition"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+    job = tuned(client, request)
+    assert job["TrainingJobStatusCounters"]["Stopped"] == 2
+    assert job["FailureReason"].endswith("it was stopped before its end (MaxRuntimeExceeded)")
+
+
 def test_stop_in_the_middle_leaves_no_child(client: LocalSageMaker, tmp_path: Path) -> None:
     client.create_hyper_parameter_tuning_job(**mine("stop", total=10, static={"hang": "1"}))
     until(lambda: len(list(tmp_path.glob("jobs/training/stop-*/opt/ml/pid"))) == 2)

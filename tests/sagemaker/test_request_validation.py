@@ -25,6 +25,7 @@ MODEL = ServiceModel(
                     "Labels": {"shape": "Labels"},
                     "Parts": {"shape": "Parts"},
                     "Kind": {"shape": "Kind"},
+                    "Since": {"shape": "Since"},
                 },
             },
             "Name": {"type": "string", "min": 1, "max": 5, "pattern": "[a-z]*"},
@@ -36,6 +37,7 @@ MODEL = ServiceModel(
             "Part": {"type": "structure", "required": ["Name"], "members": {"Name": {"shape": "Name"}}},
             "Parts": {"type": "list", "member": {"shape": "Part"}},
             "Kind": {"type": "string", "enum": ["A", "B"]},
+            "Since": {"type": "timestamp"},
         },
     }
 )
@@ -110,6 +112,8 @@ def test_several_are_counted_and_joined() -> None:
         ({"Names": "a"}, "type"),
         ({"Names": [1]}, "type"),
         ({"Labels": []}, "type"),
+        ({"Since": "yesterday"}, "type"),
+        ({"Since": True}, "type"),
     ],
 )
 def test_what_never_reaches_the_service(request_: dict[str, Any], problem: str) -> None:

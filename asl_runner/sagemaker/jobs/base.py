@@ -22,6 +22,7 @@ from asl_runner.sagemaker.kinds import Kind
 from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Document, Records
 from asl_runner.storage.buckets import Buckets
+from asl_runner.storage.tree import REFUSALS, storage_error
 
 LOG_FILE = "log"
 STOP_FILE = "stop"
@@ -186,14 +187,19 @@ class Job(ABC):
         except WorkspaceError as error:
             self._finish("Failed", "Failed", f"InternalServerError: {error}"[:1024])
         except Exception as error:  # noqa: BLE001 - a defect of ours must not leave the job running for ever
-            self.note(traceback.format_exc())
-            reason = f"InternalServerError: a defect of asl_runner, not of the job: {type(error).__name__}: {error}"
-            self._finish("Failed", "Failed", reason[:1024])
+            self._finish("Failed", "Failed", self._internal_error(error)[:1024])
 
     def _finish(self, status: str, detail: str, reason: str | None) -> None:
         # When the record cannot be written any more (a full disk), what this process shows of it is still right.
         with contextlib.suppress(WorkspaceError):
             self.finish(status, detail, reason)
+
+    def _internal_error(self, error: Exception) -> str:
+        """The FailureReason for an error nobody expected: the machine's, or else a defect, told to the log."""
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            return f"InternalServerError: {storage_error(error, 'Cannot write the files of the job')}"
+        self.note(traceback.format_exc())
+        return f"InternalServerError: a defect of asl_runner, not of the job: {type(error).__name__}: {error}"
 
     @abstractmethod
     def run(self) -> None:

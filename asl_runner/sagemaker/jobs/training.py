@@ -218,9 +218,11 @@ class TrainingJob(Job):
 
     def _store(self, directory: Path, uri: S3Uri) -> None:
         archive = self.directory / "archive.tar.gz"
-        pack(directory, archive)
-        self.site.buckets.put_file(uri.bucket, uri.key, archive)
-        archive.unlink()
+        try:
+            pack(directory, archive)
+            self.site.buckets.put_file(uri.bucket, uri.key, archive)
+        finally:
+            archive.unlink(missing_ok=True)
 
 
 def output_uri(output_path: str, job_name: str) -> S3Uri:

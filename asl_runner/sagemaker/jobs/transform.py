@@ -96,7 +96,8 @@ class TransformJob(Job):
         source = document["TransformInput"]["DataSource"]
         objects = find_objects(self.site.buckets, source)
         if not objects:
-            role = "the execution role"
+            record = self.site.records.read(kinds.MODEL.directory, document["ModelName"])
+            role = record.document.get("ExecutionRoleArn", "") if record is not None else ""
             raise JobFailed("ClientError", nothing_found(source["S3DataSource"]["S3Uri"], self.site.region, role))
         return objects
 

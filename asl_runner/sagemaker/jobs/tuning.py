@@ -212,24 +212,32 @@ class TuningJob(Job):
         return [trial.job.document for trial in self.trials]
 
     def _standing(self) -> Document:
-        documents = self._documents()
-        found = trials.counters(documents)
-        best = trials.best(documents, self.document)
-        if best is not None:
-            found["BestTrainingJob"] = trials.summary(best, self.document)
-        return found
+        return trials.standing(self._documents(), self.document)
 
     def _record_standing(self) -> None:
         standing = self._standing()
         self.update(lambda document: {**document, **standing, "LastModifiedTime": time.time()})
 
     def _nothing_succeeded(self) -> str:
-        reasons = [document.get("FailureReason", "") for document in self._documents()]
-        last = next((reason for reason in reversed(reasons) if reason), "the objective metric was not found in the log")
+        reasons = [_why_no_objective(document) for document in self._documents()]
+        failures = [reason for reason, document in zip(reasons, self._documents(), strict=True) if _failed(document)]
         return (
             f"No training job succeeded after {len(self.trials)} attempts. Please take a look at the training job "
-            f"failures to get more details. The last one: {last}"
+            f"failures to get more details. The last one: {[*reasons, *failures][-1]}"
         )
+
+
+def _failed(trial: Document) -> bool:
+    return bool(trial["TrainingJobStatus"] == "Failed")
+
+
+def _why_no_objective(trial: Document) -> str:
+    """Why a trial cannot be the best one."""
+    if _failed(trial):
+        return str(trial.get("FailureReason", ""))
+    if trial["TrainingJobStatus"] == "Stopped":
+        return f"it was stopped before its end ({trial['SecondaryStatus']})"
+    return "the objective metric was not found in the log"
 
 
 def _trial_progress(trial: Trial, number: int, tuning: Document, best: str | None) -> TrialProgress:
