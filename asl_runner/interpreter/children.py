@@ -57,7 +57,7 @@ class Children:
             frame.failure = failure
             ended = True
         if ended:
-            del self._open[frame.index]
+            self._settle(frame)
             return True
         clock = self._run.ports.clock
         clock.hold()
@@ -92,8 +92,18 @@ class Children:
         if not task.done():
             await asyncio.wait([task])
         task.result()
-        del self._open[frame.index]
+        self._settle(frame)
         return frame
+
+    def _settle(self, frame: Frame) -> None:
+        # One that failed stays open until its failure is recorded: the parent may be cut off before it gets to that.
+        if frame.failure is None:
+            del self._open[frame.index]
+
+    def record_failed(self, frame: Frame) -> None:
+        """Records that the state a child failed in was cut off, if it is one for which that is recorded."""
+        del self._open[frame.index]
+        record_state_aborted(frame, frame.previous)
 
     async def cancel(self) -> None:
         """Ends every child that still runs, and waits until it has ended, however often that is interrupted.
@@ -141,7 +151,12 @@ class Children:
 
 
 def record_state_aborted(frame: Frame, previous: int) -> None:
-    """Records that the frame's open state, and what runs inside it, was cut off."""
+    """Records that the frame's open state, and what runs inside it, was cut off.
+
+    Of states that failed only a Task counts as cut off (recorded).
+    """
+    if frame.failure is not None and not isinstance(frame.current, model.Task):
+        return
     if frame.children is not None:
         frame.children.record_aborted(previous)
     type = None if frame.current is None else _ABORTED.get(frame.current.__class__)

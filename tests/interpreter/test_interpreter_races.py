@@ -226,3 +226,23 @@ def test_cancelled_timers_of_the_virtual_clock_are_forgotten() -> None:
         return len(clock._timers)
 
     assert asyncio.run(beating()) < 200
+
+
+def test_branches_that_fail_in_the_same_moment_are_all_accounted_for() -> None:
+    """The surroundings are cut off by one failure while another branch is still ending its siblings."""
+    wait = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": True}}}
+
+    async def fails(call: TaskCall) -> None:
+        await asyncio.sleep(0)
+        raise failing("E")
+
+    branches = []
+    for name, inner in (("One", parallel("T1")), ("Two", parallel("T2"))):
+        if name == "One":
+            inner["Branches"].append(wait)
+        branches.append({"StartAt": name, "States": {name: {**inner, "End": True}}})
+    ran = run(one({"Type": "Parallel", "Branches": branches}), tasks=Answers({"T1": [fails], "T2": [fails]}))
+    assert ran.failure == ("E", "because")
+    types = ran.types()
+    assert types.count("TaskStateAborted") == types.count("TaskStateEntered") == 2
+    assert types.count("WaitStateAborted") == 1

@@ -6,12 +6,12 @@ import asyncio
 from collections import deque
 from typing import Any, NoReturn
 
-from asl_runner.definition.model import Map, Quantity, Task
+from asl_runner.definition.model import Map, Quantity
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import ExpressionError, Json
 from asl_runner.expressions.jsonpath import Path, PathNotFound
 from asl_runner.expressions.jsonpath_steps import failing_step
-from asl_runner.interpreter.children import Children, record_state_aborted
+from asl_runner.interpreter.children import Children
 from asl_runner.interpreter.dataflow import states_variable
 from asl_runner.interpreter.errors import QUERY_EVALUATION_ERROR, REFERENCE_PATH_CONFLICT, Failure
 from asl_runner.interpreter.frame import Frame
@@ -169,8 +169,7 @@ class Iterations:
         await self._children.cancel()
         previous = child.previous
         self._record("Failed", child.index, previous, child.path)
-        if isinstance(child.current, Task):
-            record_state_aborted(child, previous)
+        self._children.record_failed(child)
         self._children.record_aborted(previous)
         self._frame.previous = previous
         raise failure

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asl_runner.definition.model import Parallel, Task
+from asl_runner.definition.model import Parallel
 from asl_runner.expressions.environment import Json
-from asl_runner.interpreter.children import Children, record_state_aborted
+from asl_runner.interpreter.children import Children
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.states import working
 
@@ -38,7 +38,6 @@ async def _ended(frame: Frame, children: Children, branch: Frame) -> None:
     if branch.failure is None:
         return
     await children.cancel()
-    if isinstance(branch.current, Task):
-        record_state_aborted(branch, branch.previous)
+    children.record_failed(branch)
     children.record_aborted(branch.previous)
     raise branch.failure
