@@ -48,3 +48,58 @@ CREATE INDEX executions_by_status ON executions (status, start);
 CREATE INDEX executions_by_machine ON executions (machine_arn, start);
 
 CREATE INDEX executions_by_map_run ON executions (map_run_arn, start) WHERE map_run_arn IS NOT NULL;
+
+-- State machines with their versions and aliases, activities, and the tags of both.
+
+CREATE TABLE machines (
+    arn          TEXT PRIMARY KEY,
+    name         TEXT NOT NULL,
+    type         TEXT NOT NULL,
+    status       TEXT NOT NULL,
+    definition   INTEGER NOT NULL REFERENCES definitions (id),
+    role_arn     TEXT NOT NULL,
+    settings     TEXT NOT NULL,
+    revision     TEXT,
+    created      REAL NOT NULL,
+    updated      REAL NOT NULL,
+    last_version INTEGER NOT NULL,
+    asked        TEXT NOT NULL
+);
+
+CREATE INDEX machines_by_created ON machines (created, arn);
+
+CREATE TABLE versions (
+    machine     TEXT NOT NULL REFERENCES machines (arn),
+    number      INTEGER NOT NULL,
+    definition  INTEGER NOT NULL REFERENCES definitions (id),
+    role_arn    TEXT NOT NULL,
+    settings    TEXT NOT NULL,
+    revision    TEXT,
+    description TEXT,
+    created     REAL NOT NULL,
+    PRIMARY KEY (machine, number)
+);
+
+CREATE TABLE aliases (
+    machine     TEXT NOT NULL REFERENCES machines (arn),
+    name        TEXT NOT NULL,
+    description TEXT,
+    routing     TEXT NOT NULL,
+    created     REAL NOT NULL,
+    updated     REAL NOT NULL,
+    PRIMARY KEY (machine, name)
+);
+
+CREATE TABLE activities (
+    arn        TEXT PRIMARY KEY,
+    name       TEXT NOT NULL,
+    encryption TEXT NOT NULL,
+    created    REAL NOT NULL
+);
+
+CREATE TABLE tags (
+    resource TEXT NOT NULL,
+    key      TEXT NOT NULL,
+    value    TEXT NOT NULL,
+    PRIMARY KEY (resource, key)
+);
