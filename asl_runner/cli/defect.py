@@ -21,12 +21,13 @@ def report_defect(defect: Exception, arguments: Sequence[str]) -> None:
     name = f"defect-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     summary = f"{type(defect).__name__}: {defect}".splitlines()[0]
     print(f"Error: this is a defect in asl_runner, not in your workflow: {summary}", file=sys.stderr)
-    for directory in (Path.cwd() / WORKSPACE_NAME, Path(tempfile.gettempdir())):
+    for directory in (Path(WORKSPACE_NAME), Path(tempfile.gettempdir())):
         try:
             directory.mkdir(exist_ok=True)
-            (directory / name).write_text(report, encoding="utf-8")
+            file = directory.resolve() / name
+            file.write_text(report, encoding="utf-8")
         except OSError:
             continue
-        print(f"The traceback is in {directory / name}; please report it.", file=sys.stderr)
+        print(f"The traceback is in {file}; please report it.", file=sys.stderr)
         return
     print(text, file=sys.stderr, end="")

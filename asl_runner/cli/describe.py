@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from asl_runner.cli.documents import to_json
+from asl_runner.cli.format import printable
 from asl_runner.cli.list import started, took
 from asl_runner.cli.options import execution_argument, open_workspace, workspace_options
 from asl_runner.cli.table import paint, status_style
@@ -52,8 +53,8 @@ def _summary(record: ExecutionRecord, *, gone: bool, full: bool) -> str:
         ("Duration", took(record.start, record.stop, running=not gone)),
         ("Events", f"{record.event_count:,}"),
         ("ARN", record.arn),
-        ("Error", record.error),
-        ("Cause", record.cause),
+        ("Error", printable(record.error or "")),
+        ("Cause", printable(record.cause or "", keep="\n\t")),
     ]
     width = max(len(label) for label, _ in lines)
     text = [f"{label:<{width}}  {value}" for label, value in lines if value]

@@ -13,7 +13,7 @@ from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.event_loop import load_asyncio
 from asl_runner.cli.inputs import machine_name, read_definition, read_input
 from asl_runner.cli.interrupts import interruptible
-from asl_runner.cli.options import open_workspace, where
+from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
 from asl_runner.definition import load
 from asl_runner.definition.model import StateMachine
@@ -50,6 +50,9 @@ def execute(request: Request) -> int:
     gc.freeze()
     record, interrupted = asyncio.run(_run(workspace, machine, input, request, style))
     _print(record, as_json=request.as_json, said=style != "none")
+    logs = workspace.directory / "logs" / record.name
+    if style != "none" and record.status != "SUCCEEDED" and logs.is_dir():
+        click.echo(f"What its functions printed is in {seen(logs)}", err=True)
     if record.status == "SUCCEEDED":
         return 0
     return interrupted or EXIT_NOT_SUCCEEDED

@@ -25,9 +25,16 @@ def local_time(seconds: float) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """One line of at most `width` characters, cut with an ellipsis."""
-    line = " ".join(text.split())
+    """One line of at most `width` characters, cut with an ellipsis, without what would steer a terminal."""
+    line = printable(" ".join(text.split()))
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text without what would steer a terminal, as it is not ours; characters in `keep` stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else "\ufffd" for char in text)
 
 
 def reason(error: str | None, cause: str | None, width: int = 300) -> str:

@@ -59,9 +59,9 @@ def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
 def _line(texts: Sequence[str], row: Row | None, widths: Sequence[int], width: int | None, color: bool) -> str:
     id, elapsed, duration, event, state, data = texts
     left = f"{id:>{widths[0]}}  {elapsed:>{widths[1]}}  {duration:>{widths[2]}}"
-    name = f"{event:<{widths[3]}}  {_printable(shorten(state, widths[4])):<{widths[4]}}"
+    name = f"{event:<{widths[3]}}  {shorten(state, widths[4]):<{widths[4]}}"
     room = PIPED_DATA if width is None else max(_MIN_DATA, width - len(left) - len(name) - 4)
-    data = _printable(shorten(data, room))
+    data = shorten(data, room)
     if not color:
         return f"{left}  {name}  {data}".rstrip()
     from click import style
@@ -72,8 +72,3 @@ def _line(texts: Sequence[str], row: Row | None, widths: Sequence[int], width: i
     return (
         f"{style(left, dim=True)}  {style(name, fg=tone)}  {style(data, dim=True) if tone is None else data}".rstrip()
     )
-
-
-def _printable(text: str) -> str:
-    """Without what would steer a terminal: the data are not ours."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)

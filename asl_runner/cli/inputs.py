@@ -9,18 +9,25 @@ from pathlib import Path
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 
-EXAMPLE = """Expected one JSON value, like --input '{"id": 7}', or --input @file.json, or - for standard input."""
+EXAMPLE = """Expected one JSON value: --input '{"id": 7}', or --input @file.json, or --input - for standard input."""
 
 
 def read_definition(file: str) -> Path | bytes:
     """What `definition.load` takes for FILE: a path, or the text on standard input for `-`."""
     if file == "-":
-        return sys.stdin.buffer.read()
+        return _standard_input()
     path = Path(file)
+    if not file:
+        raise UsageError("The definition file has no name; expected a path, or - for standard input.")
     if path.is_dir():
         raise UsageError(f"{file} is a directory; name the definition file in it.")
     if not path.exists():
         raise UsageError(f"There is no file {file}.{_similar_file(path)}")
+    try:
+        with path.open("rb") as opened:
+            opened.read(1)
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
     return path
 
 
@@ -41,14 +48,40 @@ def read_input(text: str | None) -> Json:
     source = "--input"
     data = os.fsencode(text)
     if text == "-":
-        source, data = "standard input", sys.stdin.buffer.read()
+        source, data = "standard input", _standard_input()
     elif text.startswith("@"):
-        source = text[1:]
-        try:
-            data = Path(source).read_bytes()
-        except OSError as problem:
-            raise UsageError(f"The input file {source} cannot be read: {problem.strerror}.") from None
+        source, data = text[1:], _input_file(text[1:])
+    elif _is_file(text):
+        raise UsageError(f"The input (--input) is the name of a file; to read it, write --input @{text}")
     return parse_input(data, source)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise UsageError("Standard input is closed; there is nothing to read.")
+    return sys.stdin.buffer.read()
+
+
+def _input_file(name: str) -> bytes:
+    path = Path(name)
+    if not name:
+        raise UsageError(f"--input @ names no file. {EXAMPLE}")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"There is no input file {name}.{_similar_file(path)}") from None
+    except OSError as problem:
+        raise UsageError(f"The input file {name} cannot be read: {problem.strerror}.") from None
+
+
+def _is_file(text: str) -> bool:
+    """Whether a text that can be no JSON document is the path of a file."""
+    if text[:1] in ("", "{", "[", '"'):
+        return False
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False  # Longer than a path may be, or with a null character.
 
 
 def parse_input(data: bytes, source: str) -> Json:
@@ -58,7 +91,7 @@ def parse_input(data: bytes, source: str) -> Json:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UsageError(f"The input ({source}) is not JSON: {_where_wrong(data)} {EXAMPLE}") from None
+        raise UsageError(f"The input ({source}) is not JSON: {_where_wrong(data)}\n{EXAMPLE}") from None
 
 
 def _where_wrong(data: bytes) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asl_runner.errors import UsageError
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -48,6 +50,10 @@ def open_workspace(workspace: str | None, config: str | None) -> Workspace:
     from asl_runner.configuration import load_configuration
     from asl_runner.workspace import Workspace
 
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("The current directory is gone; change to one that exists.") from None
     configuration = load_configuration(Path(config) if config else None)
     return Workspace(configuration, Path(workspace).absolute() if workspace else None)
 
@@ -55,10 +61,11 @@ def open_workspace(workspace: str | None, config: str | None) -> Workspace:
 def where(workspace: Workspace) -> str:
     """`workspace .asl-runner, configuration asl-runner.toml`: seen from the current directory."""
     file = workspace.configuration.file
-    return f"workspace {_seen(workspace.directory)}" + (f", configuration {_seen(file)}" if file else "")
+    return f"workspace {seen(workspace.directory)}" + (f", configuration {seen(file)}" if file else "")
 
 
-def _seen(path: Path) -> str:
+def seen(path: Path) -> str:
+    """A path, relative where it is in the current directory."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 

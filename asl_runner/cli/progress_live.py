@@ -17,7 +17,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from asl_runner.cli.format import duration, reason, shorten
+from asl_runner.cli.format import duration, printable, reason, shorten
 from asl_runner.cli.jobs import JobNames, Jobs, short_name, short_value
 from asl_runner.history.events import Event
 from asl_runner.history.views import VisitTracker
@@ -231,7 +231,7 @@ class LiveProgress:
     def _text(self, line: _Line, width: int) -> Text:
         indent = "  " * line.depth + line.mark
         room = max(1, width - len(indent) - 2)
-        label = line.label if cell_len(line.label) <= room else shorten(line.label, room)
+        label = printable(line.label) if cell_len(line.label) <= room else shorten(line.label, room)
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(indent, style="dim")
         text.append(self._glyph(line.status) + " ", style=_COLOURS.get(line.status, "dim"))

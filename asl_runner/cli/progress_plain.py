@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from asl_runner.cli.format import duration, reason
+from asl_runner.cli.format import duration, printable, reason
 from asl_runner.cli.jobs import JobName, JobNames, Jobs, ended, trial_line
 from asl_runner.history.events import TERMINAL, Event
 
@@ -181,7 +181,7 @@ class PlainProgress:
 
     def _line(self, moment: float, scope: str, state: str, text: str) -> None:
         where = " / ".join(part for part in (_CHILD.sub(r" / \1[\2]", scope).strip(" /"), state) if part)
-        self._lines.append((moment, f"{where or 'execution'}  {text}"))
+        self._lines.append((moment, printable(f"{where or 'execution'}  {text}")))
 
 
 def _moment(seconds: float) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import PASS, asl_runner, task, write
+from command_line import PASS, asl_runner, environment, task, write
 
 TEN_FAULTS: dict[str, Any] = {
     "StartAt": "Nowhere",
@@ -68,7 +69,13 @@ def test_ten_faults_are_told_at_once(tmp_path: Path) -> None:
         (["order.asl.json", "--input", '{"id"'], ["not JSON", "line 1, column 6", "--input @file.json"]),
         (["order.asl.json", "--input", ""], ["not JSON", "empty"]),
         (["order.asl.json", "--input", "NaN"], ["not JSON", "NaN"]),
-        (["order.asl.json", "--input", "@absent.json"], ["absent.json cannot be read"]),
+        ([""], ["The definition file has no name"]),
+        (["/proc/self/mem"], ["/proc/self/mem cannot be read: "]),
+        (["order.asl.json", "--input", "@absent.json"], ["There is no input file absent.json."]),
+        (["order.asl.json", "--input", "@order.asl.jsn"], ["There is no input file order.asl.jsn. Did you mean order"]),
+        (["order.asl.json", "--input", "@"], ["--input @ names no file", "--input @file.json"]),
+        (["order.asl.json", "--input", "@."], ["The input file . cannot be read: Is a directory."]),
+        (["order.asl.json", "--input", "order.asl.json"], ["write --input @order.asl.json"]),
         (["order.asl.json", "--input", "[" * 60_000], ["not JSON"]),
         (["order.asl.json", "--name", "a b"], ["'a b' holds ' '"]),
         (["order.asl.json", "--name", "x" * 81], ["81 characters", "1 to 80"]),
@@ -81,6 +88,47 @@ def test_ten_faults_are_told_at_once(tmp_path: Path) -> None:
 def test_wrong_arguments_say_what_is_right(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
     write(tmp_path, "order.asl.json", PASS)
     refused(asl_runner(tmp_path, "run", *arguments), 2, *words)
+
+
+def test_a_closed_standard_input_is_said(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    for arguments in ("run -", "run order.asl.json --input -"):
+        ran = subprocess.run(
+            ["sh", "-c", f'exec "{sys.executable}" -m asl_runner {arguments} <&-'],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        refused(ran, 2, "Standard input is closed")
+
+
+def test_a_current_directory_that_is_gone_is_said(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f'mkdir gone && cd gone && rmdir ../gone && exec "{sys.executable}" -m asl_runner list'],
+        cwd=tmp_path,
+        env={**environment(), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    refused(ran, 2, "The current directory is gone")
+
+
+def test_what_would_steer_a_terminal_is_not_printed(tmp_path: Path) -> None:
+    name, text = "A\x1b[31m", "red \x1b[31m\x07 alert"
+    machine = {"StartAt": name, "States": {name: {"Type": "Fail", "Error": text, "Cause": text}}}
+    write(tmp_path, "m.asl.json", machine)
+    said = [
+        asl_runner(tmp_path, "run", "m.asl.json"),
+        asl_runner(tmp_path, "run", "m.asl.json", "-q"),
+        asl_runner(tmp_path, "describe", "latest"),
+        asl_runner(tmp_path, "history", "latest"),
+    ]
+    for ran in said:
+        assert not set("\x1b\x07") & set(ran.stdout + ran.stderr), ran.args
+    assert "\ufffd" in said[0].stderr
 
 
 def test_an_unknown_command_names_a_near_one(tmp_path: Path) -> None:
@@ -142,10 +190,13 @@ def test_a_function_that_misbehaves_fails_the_execution(tmp_path: Path, body: st
     write(tmp_path, "bad.py", f"def handler(event, context):\n    {body}\n")
     write(tmp_path, "asl-runner.toml", '[functions]\nbad = { path = "bad.py", timeout = 1 }\n')
     write(tmp_path, "m.asl.json", task("bad"))
-    ran = asl_runner(tmp_path, "run", "-q", "--json", "m.asl.json")
+    ran = asl_runner(tmp_path, "run", "--name", "one", "--json", "m.asl.json")
     document = json.loads(ran.stdout)
     assert (ran.returncode, document["status"], document["error"]) == (1, "FAILED", error)
     assert cause in document["cause"]
+    logs = Path(".asl-runner", "logs", "one")
+    assert ran.stderr.splitlines()[-1] == f"What its functions printed is in {logs}"
+    assert list((tmp_path / logs).iterdir())
 
 
 @pytest.mark.parametrize("command", ["describe", "history", "stop"])
