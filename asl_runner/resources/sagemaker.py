@@ -38,9 +38,6 @@ OPTIMIZED = frozenset(
 )
 """The actions of the optimized integration; those that create a job can be awaited with `.sync`."""
 
-EXECUTION_TAG = "AWS_STEP_FUNCTIONS_EXECUTION_ARN"
-MANAGED_TAG = "MANAGED_BY_AWS"
-
 _ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 _OWN_CLASSES = frozenset({"ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ConflictException"})
@@ -86,8 +83,7 @@ class SageMakerTasks:
         operation = _operation(call.resource.action)
         job = _JobCalls(operation.removeprefix("Create"))
         method = self._method(call, operation)
-        given = _with_tags(call.input, call.execution.arn)
-        request = await asyncio.to_thread(_checked, given, operation, _optimized_error)
+        request = await asyncio.to_thread(_checked, call.input, operation, _optimized_error)
         name = {job.name: request[job.name]}
         creation = asyncio.ensure_future(_ask(method, request, _optimized_error))
         try:
@@ -97,7 +93,8 @@ class SageMakerTasks:
         except asyncio.CancelledError:
             await self._stop(job, name, creation)
             raise
-        result = {**_json(document, _epoch_milliseconds), "Tags": {tag["Key"]: tag["Value"] for tag in given["Tags"]}}
+        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
+        result = {**_json(document, _epoch_milliseconds), "Tags": tags}
         if document[job.status] != "Completed":
             raise TaskFailed(TASK_FAILED, msgspec.json.encode(result).decode())
         return result
@@ -206,14 +203,6 @@ def _exception(code: str) -> str:
 
 def _operation(action: str) -> str:
     return action[:1].upper() + action[1:]
-
-
-def _with_tags(given: Json, execution_arn: str) -> dict[str, Any]:
-    """The request with the tags Step Functions adds to a job it waits for."""
-    request: dict[str, Any] = given if isinstance(given, dict) else {}
-    own = [{"Key": EXECUTION_TAG, "Value": execution_arn}, {"Key": MANAGED_TAG, "Value": "STARTED_BY_STEP_FUNCTIONS"}]
-    tags = request.get("Tags")
-    return {**request, "Tags": [*(tags if isinstance(tags, list) else []), *own]}
 
 
 def _checked(given: Json, operation: str, failed: _ErrorNames) -> dict[str, Any]:

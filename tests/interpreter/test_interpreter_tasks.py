@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -36,6 +37,30 @@ def test_a_service_task_records_request_and_result() -> None:
         {"resourceType": "lambda", "resource": "invoke", "region": "us-east-1", "parameters": b'{"Payload":1}'}
     ]
     assert ran.details("TaskSucceeded") == [{"resourceType": "lambda", "resource": "invoke", "output": b'{"r":2}'}]
+
+
+TRAIN = "arn:aws:states:::sagemaker:createTrainingJob"
+EXECUTION_TAG = "AWS_STEP_FUNCTIONS_EXECUTION_ARN"
+
+
+@pytest.mark.parametrize("users", [None, [], [{"Key": "team", "Value": "a"}]])
+def test_an_awaited_sagemaker_job_is_tagged_and_the_history_shows_it(users: Any) -> None:
+    given = {"TrainingJobName": "a", "Tags": users}
+    ran = run(task(Resource=f"{TRAIN}.sync", Parameters=given), {})
+    sent = json.loads(ran.details("TaskScheduled")[0]["parameters"])
+    (call,) = ran.tasks.calls
+    assert sent == call.input
+    assert sent["Tags"] == [
+        *(users or []),
+        {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"},
+        {"Key": EXECUTION_TAG, "Value": call.execution.arn},
+    ]
+
+
+@pytest.mark.parametrize("resource, given", [(TRAIN, {"Tags": []}), (f"{TRAIN}.sync", {"Tags": "none"})])
+def test_no_other_request_is_tagged(resource: str, given: dict[str, Any]) -> None:
+    ran = run(task(Resource=resource, Parameters=given), {})
+    assert json.loads(ran.details("TaskScheduled")[0]["parameters"]) == given
 
 
 def test_a_lambda_arn_task_has_its_own_events() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from asl_runner.definition.resource import parse_resource
 from asl_runner.expressions.environment import Json
+from asl_runner.interpreter.integration import request
 from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
 from asl_runner.resources.sagemaker import SageMakerTasks
 from asl_runner.sagemaker.client import LocalSageMaker
@@ -66,7 +67,8 @@ def call(action: str, given: Json, service: str = "sagemaker") -> TaskCall:
         start_time=0.0,
     )
     resource = parse_resource(f"arn:aws:states:::{service}:{action}")
-    return TaskCall(resource=resource, input=given, state="Train", execution=info, scope="", attempt=0, event_id=3)
+    sent = request(resource, given, info)
+    return TaskCall(resource=resource, input=sent, state="Train", execution=info, scope="", attempt=0, event_id=3)
 
 
 def training(name: str, **hyperparameters: str) -> dict[str, Any]:
@@ -179,12 +181,17 @@ async def test_sdk_calls(client: LocalSageMaker) -> None:
     assert datetime.fromisoformat(found["CreationTime"]).tzinfo is not None
     assert found["CreationTime"].endswith("Z")
     assert "ResponseMetadata" not in found
-    listed: Any = await tasks(call("listTrainingJobs", {"NameContains": "sdk"}, "aws-sdk:sagemaker"))
+    listed: Any = await tasks(call("listTrainingJobs", {"CreationTimeAfter": "2020-01-01"}, "aws-sdk:sagemaker"))
+    assert listed["TrainingJobSummaries"][0]["CreationTime"] == found["CreationTime"]
+    listed = await tasks(call("listTrainingJobs", {"NameContains": "sdk"}, "aws-sdk:sagemaker"))
     assert [one["TrainingJobName"] for one in listed["TrainingJobSummaries"]] == ["sdk"]
     assert await tasks(call("stopTrainingJob", {"TrainingJobName": "sdk"}, "aws-sdk:sagemaker")) == {}
     error, cause = await failure(tasks, call("describeTrainingJob", {"TrainingJobName": "no"}, "aws-sdk:sagemaker"))
     assert error == "SageMaker.SageMakerException"
     assert cause.startswith("Requested resource not found. (Service: SageMaker, Status Code: 400, Request ID: ")
+    error, cause = await failure(tasks, call("listTrainingJobs", {"CreationTimeAfter": "soon"}, "aws-sdk:sagemaker"))
+    assert error == "States.Runtime"
+    assert "The value of the field 'CreationTimeAfter' has an invalid format" in cause
     error, _ = await failure(tasks, call("createCluster", {"ClusterName": "x"}, "aws-sdk:sagemaker"))
     assert error == "States.Runtime"
     error, _ = await failure(tasks, call("noSuchThing", {}, "aws-sdk:sagemaker"))

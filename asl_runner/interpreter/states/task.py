@@ -12,7 +12,7 @@ from asl_runner.definition.model import Task
 from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Payload
-from asl_runner.interpreter import errors
+from asl_runner.interpreter import errors, integration
 from asl_runner.interpreter.dataflow import narrowed_input, states_variable
 from asl_runner.interpreter.deadlines import Deadlines
 from asl_runner.interpreter.errors import Failure, cut, data_limit_failure
@@ -83,6 +83,9 @@ def _call(frame: Frame, state: Task, effective: Json, history: TaskHistory) -> T
     input = frame.run.payloads.encode(effective)
     if frame.run.limits.exceeded_by(input):
         raise data_limit_failure(state.name, catchable=False)
+    request = integration.request(state.resource, effective, frame.run.info)
+    if request is not effective:
+        input = frame.run.payloads.encode(request)
     data: Json = None
     if state.timeout is not None or state.heartbeat is not None or state.credentials is not None:
         data = states_variable(frame) if state.query_language == "JSONata" else narrowed_input(state, frame)
@@ -92,7 +95,7 @@ def _call(frame: Frame, state: Task, effective: Json, history: TaskHistory) -> T
     history.scheduled(input, timeout, heartbeat, credentials)
     return TaskCall(
         resource=state.resource,
-        input=effective,
+        input=request,
         state=state.name,
         execution=frame.run.info,
         scope=frame.path,
