@@ -143,7 +143,8 @@ REFUSALS = {
 def storage_error(error: OSError, doing: str) -> WorkspaceError:
     """The message for a write the operating system refused."""
     reason = REFUSALS.get(error.errno or 0, error.strerror or str(error))
-    return WorkspaceError(f"{doing}: {reason}{f' ({error.filename})' if error.filename else ''}.")
+    name = error.filename2 or error.filename
+    return WorkspaceError(f"{doing}: {reason}{f' ({name})' if name else ''}.")
 
 
 def _entries(directory: str, base: str) -> list[tuple[str, str, bool]]:
