@@ -47,6 +47,11 @@ class _Activity:
                 worker.set_result(None)
                 return
 
+    def look(self) -> None:
+        """Wakes a worker if there is a task."""
+        if self.tasks:
+            self.wake()
+
 
 class Activities:
     """The queues of the activities, by ARN; for use from one event loop. Also answers activity tasks."""
@@ -112,7 +117,7 @@ class Activities:
         finally:
             if woken.done() and not woken.cancelled():
                 # Woken for a task which somebody else should look for if this worker is on its way out.
-                asyncio.get_running_loop().call_soon(lambda: activity.tasks and activity.wake())
+                asyncio.get_running_loop().call_soon(activity.look)
             elif woken in activity.workers:
                 activity.workers.remove(woken)
 
