@@ -6,11 +6,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -22,15 +22,24 @@ from asl_runner.history.events import Event
 from asl_runner.history.records import ExecutionExists, ExecutionRecord, Status, StopRequest
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    import asyncio
 
     from asl_runner.history.journal import ExecutionJournal
     from asl_runner.history.writer import Writer
+
+T = TypeVar("T")
 
 _PAGE = 8
 """Segments read at a time."""
 
 _END = (1 << 63) - 1
+
+
+class _Refusal:
+    """Why a change was not made."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class Store:
@@ -83,11 +92,18 @@ class Store:
     ) -> None:
         self.close()
 
-    def submit_create(self, record: ExecutionRecord) -> Future[ExecutionRecord]:
+    def submit_create(self, record: ExecutionRecord) -> asyncio.Future[ExecutionRecord]:
         """Adds an execution run by this process; the future gives it with its owner once committed.
 
-        It fails with `ExecutionExists` when the ARN, or the name within the state machine, is taken.
+        It fails with `ExecutionExists` when the ARN is taken. To be called from an event loop.
         """
+        return self._writing().ask(self._creation(record))
+
+    def create_execution(self, record: ExecutionRecord) -> ExecutionRecord:
+        """`submit_create`, waited for; from any thread."""
+        return self._writing().call(self._creation(record)).result()
+
+    def _creation(self, record: ExecutionRecord) -> Callable[[sqlite3.Connection], ExecutionRecord]:
         owned = structs.replace(record, owner=self._claim(), pid=os.getpid())
         parameters = structs.asdict(owned)
 
@@ -97,11 +113,7 @@ class Store:
                 raise ExecutionExists(f"Execution Already Exists: '{owned.arn}'")
             return owned
 
-        return self._writing().call(create)
-
-    def create_execution(self, record: ExecutionRecord) -> ExecutionRecord:
-        """`submit_create`, waited for."""
-        return self.submit_create(record).result()
+        return create
 
     def submit_finish(
         self,
@@ -111,15 +123,12 @@ class Store:
         output: bytes | None = None,
         error: str | None = None,
         cause: str | None = None,
-    ) -> Future[None]:
-        """Records how an execution ended, in the same transaction as its last events or a later one."""
-        parameters = {"arn": arn, "status": status, "stop": stop, "output": output, "error": error, "cause": cause}
+    ) -> asyncio.Future[None]:
+        """Records how an execution ended, in the same transaction as its last events or a later one.
 
-        def finish(connection: sqlite3.Connection) -> None:
-            if connection.execute(statements.FINISH, parameters).rowcount == 0:
-                raise _unknown(arn)
-
-        return self._writing().call(finish)
+        To be called from an event loop.
+        """
+        return self._writing().ask(self._finishing(arn, status, stop, output, error, cause))
 
     def finish_execution(
         self,
@@ -130,8 +139,25 @@ class Store:
         error: str | None = None,
         cause: str | None = None,
     ) -> None:
-        """`submit_finish`, waited for."""
-        self.submit_finish(arn, status, stop, output, error, cause).result()
+        """`submit_finish`, waited for; from any thread."""
+        self._writing().call(self._finishing(arn, status, stop, output, error, cause)).result()
+
+    def _finishing(
+        self,
+        arn: str,
+        status: Status,
+        stop: float,
+        output: bytes | None,
+        error: str | None,
+        cause: str | None,
+    ) -> Callable[[sqlite3.Connection], None]:
+        parameters = {"arn": arn, "status": status, "stop": stop, "output": output, "error": error, "cause": cause}
+
+        def finish(connection: sqlite3.Connection) -> None:
+            if connection.execute(statements.FINISH, parameters).rowcount == 0:
+                raise _unknown(arn)
+
+        return finish
 
     def journal(self, arn: str) -> ExecutionJournal:
         """The journal of an execution created here."""

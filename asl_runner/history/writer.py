@@ -63,16 +63,23 @@ class _Call(Struct, frozen=True):
     future: Future[Any]
 
 
+class _Ask(Struct, frozen=True):
+    """A call from an event loop: those of one batch wake it once."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    future: asyncio.Future[Any]
+
+
 class _Batch:
     """What one transaction is about."""
 
     def __init__(self) -> None:
         self.events: dict[Line, list[Event]] = {}
         self.flushes: list[_Flush] = []
-        self.calls: list[_Call] = []
+        self.calls: list[_Call | _Ask] = []
         self.count = 0
 
-    def add(self, item: _Append | _Flush | _Call) -> None:
+    def add(self, item: _Append | _Flush | _Call | _Ask) -> None:
         match item:
             case _Append():
                 self.events.setdefault(item.line, []).extend(item.events)
@@ -82,6 +89,8 @@ class _Batch:
             case _Call():
                 if item.future.set_running_or_notify_cancel():
                     self.calls.append(item)
+            case _Ask():
+                self.calls.append(item)
 
 
 class Writer:
@@ -90,7 +99,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
-        self._queue: SimpleQueue[_Append | _Flush | _Call | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Append | _Flush | _Call | _Ask | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._room = threading.Condition()
         self._pending = 0
@@ -123,6 +132,14 @@ class Writer:
         self._put(_Call(work, future))
         return future
 
+    def ask(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """`call` for the running event loop. `work` is done also when the future is cancelled."""
+        import asyncio
+
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(_Ask(work, future))
+        return future
+
     def close(self) -> None:
         """Writes what is waiting, ends the thread and closes the connection."""
         with self._room:
@@ -135,7 +152,7 @@ class Writer:
             thread.join()
         self._connection.close()
 
-    def _put(self, item: _Append | _Flush | _Call) -> None:
+    def _put(self, item: _Append | _Flush | _Call | _Ask) -> None:
         with self._room:
             if self._closed:
                 raise RuntimeError(f"the store of {self._path} is closed")
@@ -158,7 +175,7 @@ class Writer:
             open_ = item is not None
             self._settle(batch, *self._write(batch))
 
-    def _write(self, batch: _Batch) -> tuple[list[tuple[_Call, Any]], BaseException | None]:
+    def _write(self, batch: _Batch) -> tuple[list[tuple[_Call | _Ask, Any]], BaseException | None]:
         """The results of the batch's calls once committed, or why nothing of the batch was."""
         connection = self._connection
         blobs = [(line, blob) for line, events in batch.events.items() for blob in _encoded(line, events)]
@@ -189,7 +206,7 @@ class Writer:
         known.__cause__ = failure
         return known
 
-    def _settle(self, batch: _Batch, results: list[tuple[_Call, Any]], failure: BaseException | None) -> None:
+    def _settle(self, batch: _Batch, results: list[tuple[_Call | _Ask, Any]], failure: BaseException | None) -> None:
         """Tells everybody who waits what became of the batch."""
         for line, events in batch.events.items():
             if failure is not None and line.failure is None:
@@ -201,21 +218,24 @@ class Writer:
                 self._room.notify_all()
         if failure is not None:
             results = [(call, failure) for call in batch.calls]
+        loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
         for call, result in results:
-            if isinstance(result, BaseException):
+            if isinstance(call, _Ask):
+                loops.setdefault(call.future.get_loop(), []).append((call.future, result))
+            elif isinstance(result, BaseException):
                 call.future.set_exception(result)
             else:
                 call.future.set_result(result)
-        loops: dict[asyncio.AbstractEventLoop, list[_Flush]] = {}
         for flush in batch.flushes:
-            loops.setdefault(flush.future.get_loop(), []).append(flush)
-        for loop, flushes in loops.items():
+            result = flush.line.failure or failure
+            loops.setdefault(flush.future.get_loop(), []).append((flush.future, result))
+        for loop, answers in loops.items():
             # A loop closed meanwhile has nobody left who waits.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_wake, flushes, failure)
+                loop.call_soon_threadsafe(_wake, answers)
 
 
-def _answer(call: _Call, connection: sqlite3.Connection) -> Any:
+def _answer(call: _Call | _Ask, connection: sqlite3.Connection) -> Any:
     """What the call gives; an error that is the caller's own does not end the transaction of the others."""
     try:
         return call.work(connection)
@@ -244,11 +264,10 @@ def _known(line: Line, connection: sqlite3.Connection) -> bool:
     return line.failure is None
 
 
-def _wake(flushes: list[_Flush], failure: BaseException | None) -> None:
-    for flush in flushes:
-        if not flush.future.done():
-            error = flush.line.failure or failure
-            if error is None:
-                flush.future.set_result(None)
+def _wake(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, result in answers:
+        if not future.done():
+            if isinstance(result, BaseException):
+                future.set_exception(result)
             else:
-                flush.future.set_exception(error)
+                future.set_result(result)

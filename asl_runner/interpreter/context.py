@@ -15,14 +15,15 @@ def iso_time(seconds: float) -> str:
 
 def execution_context(info: ExecutionInfo, input: Json) -> dict[str, Json]:
     """The parts that stay the same for a whole execution, in AWS's key order (recorded)."""
-    execution = {
+    execution: dict[str, Json] = {
         "Id": info.arn,
         "Input": input,
         "StartTime": iso_time(info.start_time),
         "Name": info.name,
         "RoleArn": info.role_arn,
-        "RedriveCount": info.redrive_count,
     }
+    if info.redrive_count is not None:
+        execution["RedriveCount"] = info.redrive_count
     if info.redrive_time is not None:
         execution["RedriveTime"] = iso_time(info.redrive_time)
     return {

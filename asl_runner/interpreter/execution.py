@@ -52,13 +52,16 @@ class Execution:
         ports: Ports,
         *,
         limits: Limits = AWS_LIMITS,
+        input_text: bytes | None = None,
     ) -> None:
+        """`input_text` is how the history shows the input, by default compact JSON."""
         self._machine = machine
         self._input = input
         self._ports = ports
         self._log = HistoryLog(ports.clock, ports.journal, limits.history_events)
         self._run = Run(info, ports, limits, self._log, execution_context(info, input), _PERFORMERS)
         self._frame = Frame(self._run, machine, "", input, 0, {})
+        self._frame.text = input_text
         self._task: asyncio.Task[None] | None = None
         self._end: tuple[Status, str | None, str | None] | None = None
         """Set when the execution is ended from outside its states: stopped, or out of time."""
@@ -88,9 +91,15 @@ class Execution:
 
     async def _run_states(self) -> Outcome:
         frame = self._frame
-        text = frame.text = self._run.payloads.encode(self._input)
+        if frame.text is None:
+            frame.text = self._run.payloads.encode(self._input)
         info = self._run.info
-        self._log.record_start({"input": text, "roleArn": info.role_arn}, info.start_time)
+        details: dict[str, Any] = {"input": frame.text, "roleArn": info.role_arn}
+        if info.alias_arn is not None:
+            details["stateMachineAliasArn"] = info.alias_arn
+        if info.version_arn is not None:
+            details["stateMachineVersionArn"] = info.version_arn
+        self._log.record_start(details, info.start_time)
         self._task = asyncio.create_task(drive(frame))
         try:
             if self._end is None:

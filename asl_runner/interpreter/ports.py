@@ -62,8 +62,13 @@ class ExecutionInfo(Struct, frozen=True, kw_only=True):
     role_arn: str
     region: str
     start_time: float
-    redrive_count: int = 0
+    redrive_count: int | None = 0
+    """None for an Express execution, which has no redrives."""
     redrive_time: float | None = None
+    version_arn: str | None = None
+    """The state machine version it was started from."""
+    alias_arn: str | None = None
+    """The alias that led to that version."""
 
 
 class TaskCall(Struct, kw_only=True):

@@ -66,15 +66,19 @@ class LocalTarget:
         }
         self._resources = Resources({key: _Lazy(make) for key, make in makers.items()})
 
-    def tasks_for(self, machine: StateMachine) -> Resources:
-        """The `Tasks` port for a machine. Raises `UsageError` saying what of it cannot run here, and what to write."""
+    @property
+    def tasks(self) -> Resources:
+        """The `Tasks` port."""
+        return self._resources
+
+    def check(self, machine: StateMachine) -> None:
+        """Raises `UsageError` saying what of a machine cannot run here, and what to write."""
         from asl_runner.workspace.preflight import check_tasks, images_of, written_tasks
 
         tasks = list(written_tasks(machine))
         check_tasks(machine, tasks, self._resources, lambda: self.functions, self._configuration.images)
         for image in images_of(tasks):
             self.sagemaker.prepare(image)
-        return self._resources
 
     def job_progress(self, kind: str, name: str) -> JobProgress | None:
         """How a SageMaker job stands that this process runs or ran; None for another. From any thread.

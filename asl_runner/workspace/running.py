@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from msgspec.structs import replace
 
@@ -14,12 +13,58 @@ from asl_runner.history.events import TERMINAL, Event
 from asl_runner.history.records import ExecutionRecord, Status
 from asl_runner.history.store import Store
 from asl_runner.interpreter.execution import Execution, Outcome
+from asl_runner.interpreter.ports import ExecutionInfo, Ports
+
+if TYPE_CHECKING:
+    from asl_runner.definition.model import StateMachine
+    from asl_runner.expressions.environment import Json
+    from asl_runner.interpreter.limits import Limits
+    from asl_runner.interpreter.ports import Clock, Tasks
 
 Observer: TypeAlias = Callable[[Sequence[Event]], None]
 """Is told every batch of events on its way to the journal; must be quick, and not change it."""
 
+EXPRESS_SECONDS = 300
+"""How long an Express execution may take. Source: reference section 17."""
+
 STOP_POLL = 0.25
 """Seconds between two looks whether another process asked for a stop."""
+
+
+def run(
+    machine: StateMachine,
+    input: Json,
+    record: ExecutionRecord,
+    store: Store,
+    tasks: Tasks,
+    *,
+    clock: Clock,
+    limits: Limits,
+    region: str,
+    observers: Sequence[Observer],
+    ended: Callable[[RunningExecution], object],
+) -> RunningExecution:
+    """Begins to run an execution that the store is keeping or about to keep; `ended` is called at its end."""
+    express = record.type == "EXPRESS"
+    info = ExecutionInfo(
+        arn=record.arn,
+        name=record.name,
+        state_machine_arn=record.machine_arn,
+        state_machine_name=record.machine_name,
+        role_arn=record.role_arn,
+        region=region,
+        start_time=record.start,
+        redrive_count=None if express else record.redrive_count,
+        redrive_time=record.redrive_time,
+        version_arn=record.version_arn,
+        alias_arn=record.alias_arn,
+    )
+    journal = KeptJournal(store, record.arn, observers, durable=not express)
+    ports = Ports(clock=clock, journal=journal, tasks=tasks, seed=record.seed)
+    if express:
+        limits = replace(limits, history_events=None, duration_seconds=EXPRESS_SECONDS)
+    execution = Execution(machine, input, info, ports, limits=limits, input_text=record.input)
+    return RunningExecution(record, execution, journal, ended)
 
 
 class RunningExecution:
@@ -38,7 +83,7 @@ class RunningExecution:
         self._journal = journal
         self._task = asyncio.create_task(self._run(), name=f"execution {record.name}")
         # Whoever asks for the result gets the exception; one that nobody asks for is not worth a warning.
-        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._task.add_done_callback(noted)
         self._task.add_done_callback(lambda task: ended(self))
 
     @property
@@ -86,6 +131,12 @@ class RunningExecution:
         return outcome
 
 
+def noted(future: asyncio.Future[Any]) -> None:
+    """Takes note of an exception that nobody waits for."""
+    if not future.cancelled():
+        future.exception()
+
+
 class StopWatch:
     """Stops executions of this process that other processes asked the store to end."""
 
@@ -123,12 +174,14 @@ class KeptJournal:
     With its last event the execution's status goes to the store, in one transaction where the writer can.
     """
 
-    def __init__(self, store: Store, arn: str, observers: Sequence[Observer]) -> None:
+    def __init__(self, store: Store, arn: str, observers: Sequence[Observer], *, durable: bool = True) -> None:
+        """Without `durable` nobody waits for anything to be written."""
         self._store = store
         self._arn = arn
         self._journal = store.journal(arn)
         self._observers = tuple(observers)
-        self._finished: Future[None] | None = None
+        self._durable = durable
+        self._finished: asyncio.Future[None] | None = None
 
     def append(self, events: Sequence[Event]) -> None:
         """Takes a batch."""
@@ -136,19 +189,22 @@ class KeptJournal:
         last = events[-1] if events else None
         if last is not None and last.type in TERMINAL:
             self._finished = self._finish(last)
+            if not self._durable:
+                self._finished.add_done_callback(noted)
         for observer in self._observers:
             observer(events)
 
     async def commit(self) -> None:
         """Returns once everything appended so far is durable. Raises `WorkspaceError` when it cannot be."""
-        await self._journal.commit()
+        if self._durable:
+            await self._journal.commit()
 
     async def ended(self) -> None:
         """Returns once the status is durable, too. Raises `WorkspaceError`."""
-        if self._finished is not None:
-            await asyncio.wrap_future(self._finished)
+        if self._finished is not None and self._durable:
+            await self._finished
 
-    def _finish(self, last: Event) -> Future[None]:
+    def _finish(self, last: Event) -> asyncio.Future[None]:
         details = last.details or {}
         output = details.get("output")
         return self._store.submit_finish(

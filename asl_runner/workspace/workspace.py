@@ -65,13 +65,8 @@ class Workspace:
         Raises `UsageError` for a name or input AWS would not take and for a Task that cannot run here (the message says
         what to configure), `ExecutionExists` for a name that is taken, `WorkspaceError` when nothing can be written.
         """
-        import asyncio
-
         from asl_runner.expressions.json_text import compact_bytes
-        from asl_runner.interpreter.execution import Execution
-        from asl_runner.interpreter.ports import ExecutionInfo, Ports
         from asl_runner.workspace import preflight
-        from asl_runner.workspace.running import KeptJournal, RunningExecution, StopWatch
 
         limits = self._limits()
         given = name is not None
@@ -80,33 +75,63 @@ class Workspace:
         preflight.check_name(machine_name, "state machine")
         text = compact_bytes(input)
         preflight.check_input(text, limits)
-        tasks = self.local.tasks_for(machine)
+        self.local.check(machine)
         ticking = _clock(clock)
-        store = self._store_to_write()
         record = self._record(machine, machine_name, name, text, ticking.now())
-        created = asyncio.wrap_future(store.submit_create(record))
-        if given:
+        return await self.launch(machine, input, record, clock=ticking, observers=observers, taken=given)
+
+    async def launch(
+        self,
+        machine: StateMachine,
+        input: Json,
+        record: ExecutionRecord,
+        *,
+        clock: Clock | None = None,
+        observers: Sequence[Observer] = (),
+        taken: bool = True,
+    ) -> RunningExecution:
+        """Starts an execution that `record` describes, once it is kept; `input` is the value of the record's.
+
+        Nothing is checked beforehand: a Task that cannot run here fails when its turn comes, as on AWS. `taken` says
+        that the ARN may be: then nothing runs before it is known not to be. An Express execution is kept, too, but
+        waits for nothing to be written. Raises `ExecutionExists`, and `WorkspaceError` when nothing can be written.
+        """
+        from asl_runner.workspace.running import noted, run
+
+        store = self._store_to_write()
+        created = store.submit_create(record)
+        if taken:
             await created
-        info = ExecutionInfo(
-            arn=record.arn,
-            name=record.name,
-            state_machine_arn=record.machine_arn,
-            state_machine_name=record.machine_name,
-            role_arn=record.role_arn,
+        running = run(
+            machine,
+            input,
+            record,
+            store,
+            self.local.tasks,
+            clock=clock or _clock("real"),
+            limits=self._limits(),
             region=self.configuration.region,
-            start_time=record.start,
+            observers=observers,
+            ended=self._ended,
         )
-        journal = KeptJournal(store, record.arn, observers)
-        ports = Ports(clock=ticking, journal=journal, tasks=tasks, seed=record.seed)
-        execution = Execution(machine, input, info, ports, limits=limits)
-        running = RunningExecution(record, execution, journal, lambda ended: self._running.pop(ended.arn))
         self._running[record.arn] = running
         if self._watch is None:
+            from asl_runner.workspace.running import StopWatch
+
             self._watch = StopWatch(store, self._running)
         self._watch.start()
-        # A new UUID is never taken: such an execution runs on while its record is being written.
-        running.record = await created
+        if taken or record.type != "EXPRESS":
+            running.record = await created
+        else:
+            created.add_done_callback(noted)
         return running
+
+    def running(self, arn: str) -> RunningExecution | None:
+        """The execution, if it runs in this process."""
+        return self._running.get(arn)
+
+    def _ended(self, running: RunningExecution) -> None:
+        self._running.pop(running.arn, None)
 
     def executions(
         self, *, status: Status | None = None, machine: str | None = None, limit: int | None = None
@@ -136,6 +161,11 @@ class Workspace:
         if self._reading is None:
             self._reading = Store.open(self.directory / DATABASE, read_only=True)
         return self._reading
+
+    @property
+    def writable(self) -> Store:
+        """The workspace's database to read and write, made when it is missing. Raises `WorkspaceError`."""
+        return self._store_to_write()
 
     def stop(self, record: ExecutionRecord, error: str | None = None, cause: str | None = None) -> bool:
         """Asks that an execution end, whichever process runs it; False if it has ended already.
