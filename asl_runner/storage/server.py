@@ -7,7 +7,7 @@ import re
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
@@ -46,20 +46,8 @@ class LocalAws:
         return f"http://127.0.0.1:{self._port}"
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that lead boto3 here and nowhere else.
-
-        The credentials are made up and override any that a profile or the machine would give. A loopback address
-        makes boto3 put the bucket into the path by itself. Source: boto3 guide, "Configuration".
-        """
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": self._region,
-            "AWS_DEFAULT_REGION": self._region,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_SESSION_TOKEN": "local",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        """The environment variables that lead boto3 here and nowhere else, see `client_environment`."""
+        return client_environment(self.endpoint_url, self._region)
 
     def application(self) -> Application:
         """The WSGI application behind the port, for mounting elsewhere. Loads moto.
@@ -68,7 +56,7 @@ class LocalAws:
         """
         with self._lock:
             if self._application is None:
-                self._application = _Dispatcher(_load_s3(self._buckets, self._account, self._region))
+                self._application = load_application(self._buckets, region=self._region, account=self._account)
             return self._application
 
     def close(self) -> None:
@@ -115,6 +103,32 @@ class LocalAws:
         return False
 
 
+def client_environment(endpoint_url: str, region: str) -> dict[str, str]:
+    """The environment variables that lead boto3 to an endpoint on this machine and nowhere else.
+
+    The credentials are made up and override any that a profile or the machine would give. A loopback address
+    makes boto3 put the bucket into the path by itself. Source: boto3 guide, "Configuration".
+    """
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "local",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def load_application(buckets: Buckets, *, region: str, account: str, own_served: bool = False) -> Application:
+    """S3 on the workspace's files and moto's other services as one WSGI application. Loads moto.
+
+    With `own_served` the services a workspace has itself are not refused: whoever mounts this answers them before.
+    Raises WorkspaceError when moto is not installed, or not in a version that is known.
+    """
+    return _Dispatcher(_load_s3(buckets, account, region), {} if own_served else _OWN)
+
+
 _OWN = {"states": "Step Functions", "sagemaker": "SageMaker", "lambda": "Lambda"}
 """Signing names of the services a workspace has itself."""
 
@@ -128,15 +142,16 @@ class _Dispatcher:
     What the workspace has itself is refused: moto knows nothing of its jobs, functions and executions.
     """
 
-    def __init__(self, s3: Application) -> None:
+    def __init__(self, s3: Application, refused: Mapping[str, str]) -> None:
         self._s3 = s3
+        self._refused = refused
         self._lock = threading.Lock()
         self._others: Application | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if _is_s3(environ):
             return self._s3(environ, start_response)
-        if service := _OWN.get(_signed_for(environ)):
+        if service := self._refused.get(_signed_for(environ)):
             reason = f"{service} of this workspace is not served to AWS clients; a state machine's Tasks reach it."
             return _Unavailable(reason)(environ, start_response)
         return self._emulated()(environ, start_response)
