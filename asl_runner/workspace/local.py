@@ -56,6 +56,8 @@ class LocalTarget:
     def __init__(self, configuration: Configuration, directory: Path) -> None:
         self.lock = threading.RLock()
         """Held while something is made: jobs ask for their environment from threads."""
+        self.served_at: str | None = None
+        """Where this workspace is served to AWS clients; functions and jobs started from then on go there, too."""
         self._configuration = configuration
         self._directory = directory
         makers: dict[str, Callable[[], Handler]] = {
@@ -145,7 +147,11 @@ class LocalTarget:
 
     def environment(self) -> Mapping[str, str]:
         """What functions and jobs get so that unmodified AWS code reaches this workspace and nothing else."""
-        return self.aws.environment()
+        if self.served_at is None:
+            return self.aws.environment()
+        from asl_runner.storage.server import client_environment
+
+        return client_environment(self.served_at, self._configuration.region)
 
     def _lambda_function(self) -> Handler:
         from asl_runner.resources.lambda_ import LambdaFunction
