@@ -282,6 +282,35 @@ class Store:
         """RUNNING by the record, but the process that ran it is gone."""
         return record.status == "RUNNING" and not ownership.is_alive(self._owners, record.owner)
 
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` finds through a connection that only reads."""
+        with self._reader() as connection:
+            return work(connection)
+
+    async def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `work` inside the next transaction; returns once that is committed.
+
+        An exception of `work` undoes what it changed, and nothing else, and is raised here.
+        """
+
+        def guarded(connection: sqlite3.Connection) -> T | _Refusal:
+            connection.execute("SAVEPOINT change")
+            try:
+                result = work(connection)
+            except sqlite3.Error:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised again where the change was asked for
+                connection.execute("ROLLBACK TO change")
+                connection.execute("RELEASE change")
+                return _Refusal(error)
+            connection.execute("RELEASE change")
+            return result
+
+        answer = await self._writing().ask(guarded)
+        if isinstance(answer, _Refusal):
+            raise answer.error
+        return answer
+
     @property
     def _owners(self) -> Path:
         return self.path.parent / "owners"
