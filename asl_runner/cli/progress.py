@@ -76,8 +76,10 @@ class Progress:
                 if self._announced is not None:
                     self._feed()
                     self._drawing.draw()
-            self._feed()
-            self._drawing.finish()
+            # One that nobody announced did not get under way: the error message says it all.
+            if self._announced is not None:
+                self._feed()
+                self._drawing.finish()
         except BrokenPipeError:
             return  # Nobody reads stderr any more; the execution goes on.
         except Exception as defect:  # noqa: BLE001 - a defect of the display must not end the execution
