@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from asl_runner.endpoint.stepfunctions.targets import Target, resolve
+from asl_runner.history.machines import Machines
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.workspace import Workspace
 
+T = TypeVar("T")
+
 COMPILED = 256
 """Compiled machines kept, the most recently used."""
+
+DEFINITION = "definition.json"
+"""What definitions in requests are called; by its ending they are read as JSON and never as YAML."""
 
 
 class StepFunctions:
@@ -26,7 +33,7 @@ class StepFunctions:
         self.workspace = workspace
         self.region = workspace.configuration.region
         self.account = workspace.configuration.account
-        self._compiled: OrderedDict[bytes, StateMachine] = OrderedDict()
+        self._compiled: OrderedDict[str, StateMachine] = OrderedDict()
 
     async def start(self) -> None:
         """Makes the service ready for requests."""
@@ -42,21 +49,38 @@ class StepFunctions:
         """The ARN of a resource of this account, such as `arn("stateMachine", "order")`."""
         return f"arn:aws:states:{self.region}:{self.account}:{kind}:{name}"
 
+    def read(self, work: Callable[[Machines], T]) -> T:
+        """What `work` finds in the tables of state machines."""
+        return self.workspace.writable.read(lambda connection: work(Machines(connection)))
+
+    async def change(self, work: Callable[[Machines], T]) -> T:
+        """Runs `work` inside a transaction; returns once that is committed.
+
+        An exception of `work` undoes its changes and is raised here.
+        """
+        return await self.workspace.writable.change(lambda connection: work(Machines(connection)))
+
+    def target(self, arn: str) -> Target:
+        """What an execution started by this ARN, of a state machine, version or alias, is to run.
+
+        Raises `ServiceError` InvalidArn, StateMachineDoesNotExist or StateMachineDeleting.
+        """
+        return self.read(lambda tables: resolve(tables, arn))
+
     def machine(self, definition: str) -> StateMachine:
         """The compiled machine of a definition, made once and kept.
 
         Raises `InvalidDefinition` with its diagnostics.
         """
-        digest = hashlib.sha256(definition.encode()).digest()
-        machine = self._compiled.get(digest)
+        machine = self._compiled.get(definition)
         if machine is None:
             from asl_runner.definition import load
 
-            machine = self._compiled[digest] = load(definition)
+            machine = self._compiled[definition] = load(definition, name=DEFINITION)
             if len(self._compiled) > COMPILED:
                 self._compiled.popitem(last=False)
         else:
-            self._compiled.move_to_end(digest)
+            self._compiled.move_to_end(definition)
         return machine
 
 
