@@ -5,7 +5,6 @@ Source: aws/sagemaker-xgboost-container 3.0-5, algorithm_mode/train.py.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +14,7 @@ from asl_runner.sagemaker.algorithms.xgboost import metrics
 from asl_runner.sagemaker.algorithms.xgboost.callbacks import AfterRound, early_stopping, round_callback
 from asl_runner.sagemaker.algorithms.xgboost.checkpoints import load_checkpoint, save_checkpoint, save_model
 from asl_runner.sagemaker.algorithms.xgboost.engine import load_xgboost
-from asl_runner.sagemaker.algorithms.xgboost.errors import AlgorithmError, UserError
+from asl_runner.sagemaker.algorithms.xgboost.errors import AlgorithmError, UserError, without_stack
 from asl_runner.sagemaker.algorithms.xgboost.output import log
 from asl_runner.sagemaker.containers.tree import Tree
 
@@ -138,8 +137,8 @@ def library_parameters(job: Job, library_metrics: list[str], own_metrics: list[s
 
 
 def training_error(text: str) -> UserError | AlgorithmError:
-    """The failure for a message of xgboost, without its time, source position and native stack."""
-    text = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", text.split("\nStack trace:", 1)[0]).strip()
+    """The failure for a message of xgboost."""
+    text = without_stack(text)
     if any(part in text for part in USER_ERRORS):
         return UserError(text)
     return AlgorithmError(f"XGB train call failed with exception:\n {text}")

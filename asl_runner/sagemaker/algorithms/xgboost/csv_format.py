@@ -55,7 +55,11 @@ def parse_csv(lines: Iterable[str], delimiter: str) -> Any:
     """Rows as float32, rows by columns; None when there are none. Raises `ValueError` for what is no number."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "loadtxt: input contained no data", UserWarning)
-        rows = np.loadtxt(lines, dtype=np.float32, delimiter=delimiter, comments=None, quotechar='"', ndmin=2)
+        try:
+            rows = np.loadtxt(lines, dtype=np.float32, delimiter=delimiter, comments=None, quotechar='"', ndmin=2)
+        except ValueError as problem:
+            # What numpy advises after the semicolon is for callers of numpy.
+            raise ValueError(str(problem).partition("; use ")[0]) from problem
     return rows if rows.size else None
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from asl_runner.sagemaker.algorithms.xgboost.csv_format import read_csv
 from asl_runner.sagemaker.algorithms.xgboost.engine import load_xgboost
-from asl_runner.sagemaker.algorithms.xgboost.errors import UserError
+from asl_runner.sagemaker.algorithms.xgboost.errors import UserError, without_stack
 from asl_runner.sagemaker.algorithms.xgboost.libsvm_format import read_libsvm
 from asl_runner.sagemaker.algorithms.xgboost.recordio_format import read_recordio
 
@@ -90,7 +90,7 @@ def read_channel(directory: Path, form: str, *, csv_weights: bool = False, threa
         if table.groups is not None:
             matrix.set_info(qid=table.groups)
     except (xgboost.core.XGBoostError, ValueError) as problem:
-        raise UserError(f"Failed to load {form} data with exception:\n{problem}") from problem
+        raise UserError(f"Failed to load {form} data with exception:\n{without_stack(str(problem))}") from problem
     return matrix
 
 

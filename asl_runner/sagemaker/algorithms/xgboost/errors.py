@@ -5,6 +5,8 @@ Source: aws/sagemaker-xgboost-container, src/sagemaker_algorithm_toolkit/excepti
 
 from __future__ import annotations
 
+import re
+
 
 class ToolkitError(Exception):
     """A failure the program explains."""
@@ -20,6 +22,11 @@ class AlgorithmError(ToolkitError):
 
 class PlatformError(ToolkitError):
     """The `/opt/ml` tree is not what the contract says."""
+
+
+def without_stack(message: str) -> str:
+    """A message of the xgboost library without its time, source position and native stack."""
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", message.split("\nStack trace:", 1)[0]).strip()
 
 
 def failure_text(error: BaseException) -> str:
