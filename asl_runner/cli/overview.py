@@ -9,6 +9,7 @@ COMMANDS: dict[str, str] = {
     "describe": "Show one execution: status, times, input, output",
     "history": "Show what happened in an execution, event by event",
     "stop": "Stop a running execution",
+    "serve": "Serve the workspace as an AWS endpoint",
     "completion": "Print the completion script of a shell",
 }
 """Every command with its one line; the module of each is `asl_runner.cli.NAME`."""

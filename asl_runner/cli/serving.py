@@ -1,0 +1,82 @@
+"""What `asl-runner serve` does: a server until a signal comes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from asl_runner.cli.entry import EXIT_INTERRUPTED, EXIT_TERMINATED
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from asl_runner.endpoint.server import Server
+    from asl_runner.workspace import Workspace
+
+
+def serve(workspace: Workspace, host: str, port: int, request_limit: int) -> int:
+    """Serves until SIGINT or SIGTERM, then gives exit code 0."""
+    import asyncio
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    # moto reads it when it is imported: its resources belong to the workspace's account.
+    os.environ["MOTO_ACCOUNT_ID"] = workspace.configuration.account
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(workspace, host, port, request_limit))
+    return 0
+
+
+async def _serve(workspace: Workspace, host: str, port: int, request_limit: int) -> None:
+    import asyncio
+
+    from asl_runner.endpoint.server import Server
+
+    async with workspace:
+        server = Server(workspace, host=host, port=port, request_limit=request_limit)
+        loop = asyncio.get_running_loop()
+        for number, code in ((signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGTERM, EXIT_TERMINATED)):
+            loop.add_signal_handler(number, _on_signal, server, code, [False])
+        async with server:
+            _announce(server, host, workspace)
+            await server.wait()
+
+
+def _on_signal(server: Server, code: int, came: list[bool]) -> None:
+    if came[0]:
+        from asl_runner.cli.processes import kill_descendants
+
+        kill_descendants()
+        os._exit(code)
+    came[0] = True
+    click.echo("Stopping; once more to kill everything.", err=True)
+    server.stop()
+
+
+def _announce(server: Server, host: str, workspace: Workspace) -> None:
+    from asl_runner.endpoint.server import is_loopback
+
+    configuration = workspace.configuration
+    click.echo(f"Serving {workspace.directory} at {server.url} (account {configuration.account}).", err=True)
+    if not is_loopback(host):
+        click.echo(
+            f"Warning: everybody who reaches {host}:{server.port} can run code on this machine as you and read and "
+            "change everything in the workspace. No request is authenticated.",
+            err=True,
+        )
+    click.echo(f"export AWS_ENDPOINT_URL={server.url}")
+    click.echo(f"export AWS_DEFAULT_REGION={configuration.region} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
+
+
+def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
+    """uvloop's, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,181 @@
+"""The endpoint as an ASGI application: every request goes to the API it is for, and whatever it is gets an answer.
+
+`X-Amz-Target` names Step Functions and SageMaker; Lambda is known by its signature or its paths; all else is moto, with
+S3 on the workspace's own files. A host prefix (`sync-`) makes no difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from asl_runner.endpoint import faults
+from asl_runner.endpoint.origin import is_foreign
+from asl_runner.endpoint.protocol import Answer, JsonApi
+from asl_runner.endpoint.stepfunctions import OPERATIONS, StepFunctions
+from asl_runner.endpoint.wsgi import WsgiPart
+
+if TYPE_CHECKING:
+    from asl_runner.endpoint.wsgi import Application as WsgiApplication
+    from asl_runner.workspace import Workspace
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON_LIMIT = 1 << 20
+"""Bytes of a request to Step Functions. Source: Step Functions quotas, "Maximum request size"."""
+
+DEFAULT_LIMIT = 1 << 30
+"""Bytes of a request to S3 and moto's services, unless said otherwise; they are held in memory."""
+
+LONG_POLLS = frozenset({"GetActivityTask"})
+"""Operations that wait for something and end when their client goes away."""
+
+_CONTENT_TYPES = (b"application/x-amz-json-1.", b"application/json")
+_SERVICE = re.compile(rb"Credential=[^/&]+/[^/]+/[^/]+/([^/]+)/aws4_request")
+_NAMESPACES = {"stepfunctions": "com.amazonaws.swf.service.v2.model"}
+
+
+class Application:
+    """The endpoint of one workspace, for one event loop. Start it before the first request, close it after the last."""
+
+    def __init__(self, workspace: Workspace, *, request_limit: int = DEFAULT_LIMIT) -> None:
+        self.workspace = workspace
+        self.stepfunctions = StepFunctions(workspace)
+        self._limit = request_limit
+        calls = {name: partial(call, self.stepfunctions) for name, call in OPERATIONS.items()}
+        self._states = JsonApi("stepfunctions", calls, namespace=_NAMESPACES["stepfunctions"])
+        self._others = WsgiPart(self._load_others)
+        self._polls: set[asyncio.Task[Answer]] = set()
+
+    async def start(self) -> None:
+        """Makes the APIs ready for requests."""
+        await self.stepfunctions.start()
+
+    async def close(self) -> None:
+        """Ends what requests have started, except what belongs to the workspace."""
+        self.end_polls()
+        await self.stepfunctions.close()
+        await asyncio.to_thread(self._others.close)
+
+    def end_polls(self) -> None:
+        """Ends long polls: there will be nothing for them any more."""
+        for poll in self._polls:
+            poll.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if is_foreign(headers):
+            fault = faults.Fault(code="AccessDeniedException", message=_FOREIGN, status=403)
+            await _send(send, self._states.fault(fault))
+            return
+        prefix, _, name = headers.get(b"x-amz-target", b"").partition(b".")
+        if prefix == b"AWSStepFunctions":
+            await self._json(self._states, name.decode("latin-1"), headers, receive, send)
+        else:
+            await self._other(scope, headers, receive, send)
+
+    async def _json(self, api: JsonApi, name: str, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        body = await read_body(receive, JSON_LIMIT)
+        if body is None:
+            answer = api.fault(faults.too_large(JSON_LIMIT))
+        elif not headers.get(b"content-type", _CONTENT_TYPES[0]).startswith(_CONTENT_TYPES):
+            answer = api.fault(faults.UNKNOWN_OPERATION)
+        elif name in LONG_POLLS:
+            answer = await self._poll(api, name, body, receive)
+        else:
+            answer = await api.answer(name, body)
+        await _send(send, answer, close=body is None)
+
+    async def _poll(self, api: JsonApi, name: str, body: bytes, receive: Receive) -> Answer:
+        """Waits as long as the client does."""
+        poll = asyncio.create_task(api.answer(name, body))
+        gone = asyncio.create_task(_gone(receive))
+        self._polls.add(poll)
+        try:
+            await asyncio.wait([poll, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done():
+                poll.cancel()
+            await asyncio.wait([poll])
+            return api.fault(_STOPPING) if poll.cancelled() else poll.result()
+        finally:
+            self._polls.discard(poll)
+            poll.cancel()
+            gone.cancel()
+
+    async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        body = await read_body(receive, self._limit)
+        if body is None:
+            await _send(send, self._states.fault(faults.too_large(self._limit)), close=True)
+            return
+        await self._others.answer(scope, body, send)
+
+    def _load_others(self) -> WsgiApplication:
+        from asl_runner.storage.server import load_application
+
+        configuration = self.workspace.configuration
+        return load_application(
+            self.workspace.local.buckets,
+            region=configuration.region,
+            account=configuration.account,
+            own_served=True,
+        )
+
+
+_FOREIGN = (
+    "This request comes from a web page of another site. Pages may not use this endpoint: it runs code on this machine."
+)
+_STOPPING = faults.Fault(code="ServiceUnavailable", message="The endpoint is shutting down.", status=503)
+
+
+def signed_for(headers: dict[bytes, bytes]) -> bytes:
+    """The service a request is signed for; empty for one that is not signed."""
+    found = _SERVICE.search(headers.get(b"authorization", b""))
+    return found[1] if found else b""
+
+
+async def read_body(receive: Receive, limit: int) -> bytes | None:
+    """The whole body; None if it has more than `limit` bytes. Raises `ClientGone` when the client goes away.
+
+    What is too much is read, too, and dropped: a client that cannot finish writing does not read the refusal.
+    """
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        return body if len(body) <= limit else None
+    pieces: list[bytes] = []
+    size = 0
+    while message["type"] == "http.request":
+        size += len(message.get("body", b""))
+        if size <= limit:
+            pieces.append(message.get("body", b""))
+        else:
+            pieces.clear()
+        if not message.get("more_body"):
+            return b"".join(pieces) if size <= limit else None
+        message = await receive()
+    raise ClientGone
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+
+
+async def _send(send: Send, answer: Answer, *, close: bool = False) -> None:
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
