@@ -126,6 +126,11 @@ def test_libsvm_is_the_default_content(tmp_path: Path) -> None:
             "Failed to load csv data with exception:\n"
             "t.csv: could not convert string 'M' to float32 at row 0, column 2.",
         ),
+        (
+            {},
+            {"train": {"t.csv": "15,1,0.4\n,2,0.3\n"}},
+            "Failed to load csv data with exception:\nCheck failed: valid: Label contains NaN",
+        ),
         ({"objective": "binary:logistic", "base_score": "0.5"}, CHANNELS, "for logistic regression"),
     ],
 )
@@ -135,7 +140,8 @@ def test_failures_of_the_user(tmp_path: Path, change: dict[str, str], channels: 
     assert done.status.code == 1
     assert done.failure is not None
     assert done.failure.startswith(USER_ERROR)
-    assert message.format(**places) if "{" in message else message in done.failure
+    assert (message.format(**places) if "{" in message else message) in done.failure
+    assert "Stack trace" not in done.failure
     assert any("UserError" in line for line in done.lines)
     assert list(done.tree.model.iterdir()) == []
 
