@@ -7,6 +7,9 @@ import sys
 
 __all__ = ["main"]
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
 
 def main() -> None:
     """Runs the command line of this process and exits with its code.
@@ -24,7 +27,12 @@ def main() -> None:
 
         sys.stdout.write(f"asl-runner {__version__}\n")
     else:
-        _exit(_run(arguments))
+        try:
+            code = _run(arguments)
+        except KeyboardInterrupt:
+            sys.stderr.write("Interrupted.\n")  # While modules were loading, or after a command had done its work.
+            code = INTERRUPTED
+        _exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -40,7 +48,10 @@ def _run(arguments: list[str]) -> int:
 def _exit(code: int) -> None:
     """Ends the process. All is closed and written; taking every module apart would cost as much as a small run."""
     import atexit
+    import signal
 
+    # What is left to end ends by itself when this process does.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:

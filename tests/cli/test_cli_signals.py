@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import PASS, WAIT, asl_runner, start, task, wait_for_line, write
+from command_line import PASS, WAIT, asl_runner, environment, start, task, wait_for_line, write
 
 from asl_runner.cli.processes import descendants
 
@@ -196,3 +196,31 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> Non
     finally:
         os.close(writing)
     assert (ran.returncode, ran.stderr) == (141, "")
+
+
+LOADING = """
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "asl_runner.cli.entry":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+"""
+LEAVING = """
+import atexit, os, signal, time
+atexit.register(lambda: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60)))
+"""
+
+
+@pytest.mark.parametrize("when, said", [(LOADING, "Interrupted.\n"), (LEAVING, "")], ids=["loading", "leaving"])
+def test_an_interrupt_while_loading_or_leaving_shows_no_traceback(tmp_path: Path, when: str, said: str) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    program = f"import sys\nfrom asl_runner.__main__ import main\n{when}\nmain()\n"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "run", "-q", "order.asl.json"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (130, said)
