@@ -292,6 +292,7 @@ class _Reader:
             "variables_bytes": self.limit,
             "duration_seconds": self.limit,
             "inline_map_concurrency": self.whole,
+            "distributed_map_concurrency": self.whole,
         }
         return {name: None if limit == "none" else limit for name, limit in self.table(value, where, kinds).items()}
 

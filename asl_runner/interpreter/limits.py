@@ -15,6 +15,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     history_events: int | None = 25_000
     inline_map_concurrency: int = 40
     """How many iterations of an inline Map run at once at most."""
+    distributed_map_concurrency: int = 1_000
+    """How many child executions of a distributed Map run at once at most."""
     variable_bytes: int | None = 262_144
     """UTF-8 bytes of the JSON of one variable, and of all that one state assigns."""
     variables_bytes: int | None = 10_485_760

@@ -14,6 +14,7 @@ from msgspec import Struct
 from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Event
+from asl_runner.interpreter.map_runs import MapRuns
 
 
 class Timer(Protocol):
@@ -126,5 +127,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     clock: Clock
     journal: Journal
     tasks: Tasks
+    map_runs: MapRuns | None = None
+    """Where distributed Maps run their child executions; None where there are none of them."""
     seed: str
     """Seeds every random number of the execution; kept with it, so a replay draws the same."""
