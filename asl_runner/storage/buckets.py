@@ -18,6 +18,7 @@ from asl_runner.storage import keys
 from asl_runner.storage.lock import RootLock
 from asl_runner.storage.metadata import ObjectMetadata, Sidecar, Sidecars, file_md5
 from asl_runner.storage.names import BucketNotEmpty, NoSuchBucket, NoSuchKey, check_bucket_name, is_bucket_name
+from asl_runner.storage.staging import remove_abandoned
 from asl_runner.storage.tree import ObjectTree, storage_error
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
@@ -75,6 +76,7 @@ class Buckets:
         """`root` is created when first written to."""
         self.root = Path(os.path.realpath(root))
         self._exclusive = RootLock(self.root)
+        self._swept = False
 
     # buckets
 
@@ -268,6 +270,9 @@ class Buckets:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, "Cannot write an object") from error
+        if not self._swept:
+            self._swept = True
+            remove_abandoned(directory)
         return directory / uuid.uuid4().hex
 
     def commit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,16 @@ def test_a_copy_that_breaks_off_leaves_nothing_and_says_why(buckets: Buckets, tm
     assert done.stdout.startswith("Cannot write an object: the file would be larger than this process may write")
     assert not list(buckets.list("bucket"))
     assert not list((buckets.root / ".staging").iterdir())
+
+
+def test_what_a_killed_process_was_writing_is_removed_a_day_later(buckets: Buckets) -> None:
+    staging = buckets.root / ".staging"
+    staging.mkdir()
+    for name, age in (("abandoned", 2 * 86_400), ("under-way", 60)):
+        (staging / name).write_bytes(b"half")
+        os.utime(staging / name, (time.time() - age,) * 2)
+    buckets.put("data", "key", b"whole")
+    assert [path.name for path in staging.iterdir()] == ["under-way"]
 
 
 def test_listing_by_prefix_place_and_delimiter(buckets: Buckets) -> None:
