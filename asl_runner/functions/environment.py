@@ -41,10 +41,10 @@ def lambda_variables(function: Function, workspace: Mapping[str, str]) -> dict[s
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "AWS_LAMBDA_FUNCTION_VERSION": arn.version,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.executed_version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{today}/[{arn.version}]{uuid4().hex}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{today}/[{function.executed_version}]{uuid4().hex}",
         "LAMBDA_TASK_ROOT": str(function.root),
     }
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 from msgspec import Struct
 
 from asl_runner.errors import WorkspaceError
+from asl_runner.functions.arn import FunctionArn
 from asl_runner.functions.inline import InlineFunction, Stage
 from asl_runner.functions.payloads import check_request
 from asl_runner.functions.pool import Pool
@@ -38,13 +39,23 @@ class Invocation(Struct, frozen=True, kw_only=True):
     trace_id: str
 
 
+class _Served(Struct, kw_only=True):
+    """The workers of one function as it was at one time, and how many calls they have."""
+
+    pool: Pool
+    revision: str
+    calls: int = 0
+    replaced: bool = False
+
+
 class Functions:
     """The local functions of a project, for use from one event loop.
 
     `root` is the project root and `config` the `[functions]` table (see `registry`). `runtime` is `process` or
     `inline` (see there), for functions whose table names none. `environment` gives the variables every function gets
     (region, `AWS_ENDPOINT_URL`, credentials); it is asked when a worker starts. `logs` is the folder for logs.
-    `client` chooses the runtime client of worker processes, by default AWS's where it is installed.
+    `client` chooses the runtime client of worker processes, by default AWS's where it is installed. `created` finds
+    functions made through Lambda's API. `isolated` runs every function in a process of its own, whatever its table says.
 
     Call `close` when done: workers live until then.
     """
@@ -60,13 +71,17 @@ class Functions:
         region: str = "us-east-1",
         account: str = "123456789012",
         client: Client | None = None,
+        created: Callable[[FunctionArn], Function | None] | None = None,
+        isolated: bool = False,
     ) -> None:
-        self._registry = Registry(root, config, region=region, account=account)
+        self.registry = Registry(root, config, region=region, account=account, created=created)
         self._runtime = runtime
+        self._isolated = isolated
         self._environment = environment
         self._logs = logs.absolute()
         self._client: Client = client or ("awslambdaric" if find_spec("awslambdaric") else "fallback")
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[tuple[str, str], _Served] = {}
+        self._replaced: set[asyncio.Task[None]] = set()
         self._closed = False
         self._inline: dict[str, InlineFunction] = {}
         self._stage = Stage()
@@ -75,7 +90,7 @@ class Functions:
     def resolve(self, name_or_arn: str) -> Function:
         """The function of that name or ARN. Raises `NotFound` (its message spells out the configuration to write)
         and `ConfigurationError`."""
-        return self._registry.resolve(name_or_arn)
+        return self.registry.resolve(name_or_arn)
 
     async def invoke(
         self,
@@ -123,22 +138,43 @@ class Functions:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        await asyncio.gather(*(served.pool.close() for served in self._pools.values()), *self._replaced)
         self._pools.clear()
         self._stage.leave()
 
     async def _run(self, function: Function, request: Request) -> Response:
-        if (function.runtime or self._runtime) == "inline":
+        if (function.runtime or self._runtime) == "inline" and not self._isolated:
             inline = self._inline.get(function.arn.arn)
             if inline is None:
                 inline = self._inline[function.arn.arn] = InlineFunction(function, self._environment, self._stage)
             return inline.run(request)
-        pool = self._pools.get(function.arn.arn)
-        if pool is None:
-            pool = self._pools[function.arn.arn] = Pool(
-                function.concurrency, lambda: Worker(function, self._environment(), self._client)
-            )
-        return await pool.run(request)
+        served = self._served(function)
+        served.calls += 1
+        try:
+            return await served.pool.run(request)
+        finally:
+            served.calls -= 1
+            if served.replaced and not served.calls:
+                self._close_replaced(served)
+
+    def _served(self, function: Function) -> _Served:
+        """The workers of a function. Those of what it was before finish what they run, and end."""
+        key = (function.arn.arn, function.version)
+        served = self._pools.get(key)
+        if served is not None and served.revision != function.revision:
+            served.replaced = True
+            if not served.calls:
+                self._close_replaced(served)
+            served = None
+        if served is None:
+            pool = Pool(function.concurrency, lambda: Worker(function, self._environment(), self._client))
+            served = self._pools[key] = _Served(pool=pool, revision=function.revision)
+        return served
+
+    def _close_replaced(self, served: _Served) -> None:
+        task = asyncio.create_task(served.pool.close())
+        self._replaced.add(task)
+        task.add_done_callback(self._replaced.discard)
 
     async def _run_event(self, function: Function, request: Request) -> None:
         """An asynchronous invocation: nobody waits for its answer, so a failure goes to the log."""
@@ -154,7 +190,7 @@ def _invocation(status: int, function: Function, request: Request, response: Res
         status_code=status,
         payload=response.payload if response else b"",
         function_error=response.function_error if response else None,
-        executed_version=function.arn.version,
+        executed_version=function.executed_version,
         log_tail=response.log_tail if response else b"",
         request_id=request.id,
         trace_id=request.trace_id,

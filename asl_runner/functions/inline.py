@@ -105,7 +105,7 @@ class InlineFunction:
 
     def run(self, request: Request) -> Response:
         """Runs one invocation. Raises `WorkspaceError` if its log cannot be written."""
-        log = InvocationLog(request.log, request.id, self._function.arn.version)
+        log = InvocationLog(request.log, request.id, self._function.executed_version)
         began = time.perf_counter()
         payload, failed = self._answer(request)
         seconds = time.perf_counter() - began

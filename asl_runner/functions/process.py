@@ -97,7 +97,7 @@ class Worker:
         Raises `WorkspaceError` if the process cannot be started or its log not be written. Cancelled, it kills the
         process.
         """
-        self._log = InvocationLog(request.log, request.id, self._function.arn.version)
+        self._log = InvocationLog(request.log, request.id, self._function.executed_version)
         outcome = _Outcome(began=time.perf_counter())
         try:
             await self._answer(request, outcome, self._log)

@@ -6,7 +6,7 @@ A configuration key is a function name or ARN, or a glob (`*`, `?`, `[…]`) ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -57,36 +57,75 @@ class Function(Struct, frozen=True, kw_only=True):
     runtime: Runtime | None = None
     """None: as the workspace says."""
     python: str | None = None
+    version: str = ""
+    """The version an alias stands for; empty: as the ARN says."""
+    revision: str = ""
+    """Changes with code and configuration of a function that can change while it is served."""
 
     @property
     def name(self) -> str:
         """The function name."""
         return self.arn.name
 
+    @property
+    def executed_version(self) -> str:
+        """The version that runs: a number or `$LATEST`."""
+        return self.version or self.arn.version
+
 
 class Registry:
     """Finds functions. Every answer is remembered, so asking again costs a dict lookup.
 
     `root` is the project root: relative paths and the convention folder count from it. `region` and `account` complete
-    names that are not ARNs.
+    names that are not ARNs. `created` finds functions made through Lambda's API, which come first.
     """
 
     def __init__(
-        self, root: Path, config: Mapping[str, Setting], *, region: str = "us-east-1", account: str = "123456789012"
+        self,
+        root: Path,
+        config: Mapping[str, Setting],
+        *,
+        region: str = "us-east-1",
+        account: str = "123456789012",
+        created: Callable[[FunctionArn], Function | None] | None = None,
     ) -> None:
         self._root = root.absolute()
         self._config = dict(config)
         self._defaults = {"partition": "aws", "region": region, "account": account}
         self._found: dict[str, Function] = {}
+        self._created = created
+
+    def written(self) -> list[Function]:
+        """The functions that configuration and convention give by name, sorted. Raises `ConfigurationError`."""
+        folder = self._root / CONVENTION
+        files = folder.iterdir() if folder.is_dir() else ()
+        named = {name: self.written_as(name) for name in (*self._config, *(file.stem for file in files))}
+        functions = {found.name: found for found in named.values() if found is not None}
+        return [functions[name] for name in sorted(functions)]
+
+    def written_as(self, name: str) -> Function | None:
+        """The function that configuration or convention give under exactly this name. Raises `ConfigurationError`."""
+        written = parse_function_name(name)
+        if written is None:
+            return None
+        arn = written.completed(**self._defaults)
+        if any(known in self._config for known in (arn.arn, arn.unqualified, arn.name)):
+            return self._configured(written, arn)
+        return self._conventional(arn)
 
     def resolve(self, name_or_arn: str) -> Function:
         """The function of that name or ARN.
 
         Raises `NotFound`, whose message spells out the configuration to write, and `ConfigurationError`.
         """
+        written = None
+        if self._created is not None and (written := parse_function_name(name_or_arn)) is not None:
+            created = self._created(written.completed(**self._defaults))
+            if created is not None:
+                return created
         if (known := self._found.get(name_or_arn)) is not None:
             return known
-        written = parse_function_name(name_or_arn)
+        written = written or parse_function_name(name_or_arn)
         if written is None:
             raise NotFound(f'"{name_or_arn}" is no Lambda function name or ARN.')
         arn = written.completed(**self._defaults)

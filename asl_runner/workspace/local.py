@@ -15,6 +15,7 @@ from asl_runner.resources.registry import Handler, Resources
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.functions import Functions
+    from asl_runner.functions.created import CreatedFunctions
     from asl_runner.sagemaker.client import LocalSageMaker
     from asl_runner.sagemaker.progress import JobProgress
     from asl_runner.storage.buckets import Buckets
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+CREATED = "functions"
+"""The workspace's folder of functions made through Lambda's API."""
 
 
 class _Made(Generic[T]):
@@ -115,7 +119,20 @@ class LocalTarget:
             logs=self._directory / "logs",
             region=self._configuration.region,
             account=self._configuration.account,
+            created=self.created_functions.find if self.served_at or self._has_created() else None,
+            # A function that runs in this process would wait for an endpoint that waits for it.
+            isolated=self.served_at is not None,
         )
+
+    @_Made
+    def created_functions(self) -> CreatedFunctions:
+        """The Lambda functions made through Lambda's API."""
+        from asl_runner.functions.created import CreatedFunctions
+
+        return CreatedFunctions(self._directory / CREATED)
+
+    def _has_created(self) -> bool:
+        return (self._directory / CREATED).is_dir()
 
     @_Made
     def sagemaker(self) -> LocalSageMaker:

@@ -1,0 +1,86 @@
+"""Deployment packages: zip archives to folders, never a file outside of them."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+MAX_UNZIPPED = 262_144_000
+"""Bytes. Source: Lambda quotas, "Deployment package (.zip file archive) size", unzipped."""
+MAX_ENTRIES = 100_000
+_BLOCK = 1 << 20
+
+
+class BadArchive(Exception):
+    """An archive that is not taken; `str()` says why."""
+
+
+class TooLarge(BadArchive):
+    """An archive that holds more than `MAX_UNZIPPED` bytes, whatever its entries say."""
+
+
+def unzip(archive: bytes, folder: Path) -> None:
+    """Writes the files of an archive into a new folder; all of them, or the folder is gone again. Raises `BadArchive`.
+
+    Refused are entries that lead out of the folder (absolute, `..`, a drive or backslash), links and special files.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            places = [(entry, _place(entry)) for entry in _entries(opened)]
+            folder.mkdir(parents=True)
+            left = MAX_UNZIPPED
+            for entry, place in places:
+                left = _extract(opened, entry, folder.joinpath(place), left)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise BadArchive(f"the archive cannot be read: {error}") from None
+    except BadArchive:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        # Two entries that want to be one file, or a file where another needs a folder.
+        if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+            raise BadArchive(f"two entries of the archive are in each other's way: {error.filename}") from None
+        raise
+
+
+def _entries(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    entries = opened.infolist()
+    if not entries:
+        raise BadArchive("the archive is empty")
+    if len(entries) > MAX_ENTRIES:
+        raise BadArchive(f"the archive has {len(entries)} entries, more than {MAX_ENTRIES}")
+    return entries
+
+
+def _place(entry: zipfile.ZipInfo) -> PurePosixPath:
+    """The entry's path below the folder. Raises `BadArchive` for one that might be elsewhere."""
+    path = PurePosixPath(entry.filename)
+    if path.is_absolute() or ".." in path.parts or not path.parts or any(bad in entry.filename for bad in "\\\0:"):
+        raise BadArchive(f"the entry {entry.filename!r} leads out of the archive's folder")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise BadArchive(f"the entry {entry.filename!r} is a link or a special file; put the file itself there")
+    return path
+
+
+def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, left: int) -> int:
+    """Writes one entry; gives how many more bytes may come."""
+    if entry.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+        return left
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with opened.open(entry) as source, place.open("xb") as target:
+        while block := source.read(_BLOCK):
+            left -= len(block)
+            if left < 0:
+                raise TooLarge(f"Unzipped size must be smaller than {MAX_UNZIPPED} bytes")
+            target.write(block)
+    if (entry.external_attr >> 16) & 0o111:
+        place.chmod(0o755)
+    return left
