@@ -51,7 +51,7 @@ def execute(request: Request) -> int:
     record, interrupted = asyncio.run(_run(workspace, machine, input, request, style))
     _print(record, as_json=request.as_json, said=style != "none")
     logs = workspace.directory / "logs" / record.name
-    if style != "none" and record.status != "SUCCEEDED" and logs.is_dir():
+    if style != "none" and record.status in ("FAILED", "TIMED_OUT") and logs.is_dir():
         click.echo(f"What its functions printed is in {seen(logs)}", err=True)
     if record.status == "SUCCEEDED":
         return 0

@@ -172,6 +172,8 @@ class Workspace:
 
         One whose process is gone is ended here and now.
         """
+        if record.stop is not None:
+            return False
         store = self._store_to_write()
         if store.is_orphaned(record):
             return store.abort_orphan(record, error, cause)

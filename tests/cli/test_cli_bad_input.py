@@ -244,6 +244,19 @@ def test_a_read_only_directory_is_named(tmp_path: Path) -> None:
     refused(ran, 1, str(kept / "w"))
 
 
+def test_a_read_only_workspace_can_be_looked_at(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    with mounted(tmp_path / "kept", "size=2m") as kept:
+        workspace = ["--workspace", str(kept / "w")]
+        asl_runner(tmp_path, "run", "-q", "order.asl.json", *workspace)
+        subprocess.run(["mount", "-o", "remount,ro", str(kept)], check=True)
+        for command in ("list", "describe latest", "history latest"):
+            ran = asl_runner(tmp_path, *command.split(), *workspace)
+            assert (ran.returncode, ran.stderr) == (0, "")
+        refused(asl_runner(tmp_path, "stop", "latest", *workspace), 2, "is not running", "SUCCEEDED")
+        refused(asl_runner(tmp_path, "run", "order.asl.json", *workspace), 1, "can be written")
+
+
 def test_a_full_disk_ends_the_run_with_one_message(tmp_path: Path) -> None:
     write(tmp_path, "loop.asl.json", LOOP)
     with mounted(tmp_path / "kept", "size=400k") as kept:
