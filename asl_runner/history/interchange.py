@@ -49,6 +49,9 @@ COMPANIONS: dict[str, str] = {
 }
 """Fields that AWS accompanies by one that says whether they were cut off. Here nothing ever is."""
 
+DATA_FIELDS: frozenset[str] = frozenset({"parameters", *COMPANIONS, *COMPANIONS.values()})
+"""Fields left out where execution data are not asked for (recorded in logs without them)."""
+
 _PLACES = {field: place for place, field in enumerate(FIELDS)}
 
 

@@ -32,6 +32,8 @@ BY_ARN = f"{EXECUTION} WHERE arn = :arn"
 
 NEWEST_FIRST = "ORDER BY executions.start DESC, executions.id DESC"
 
+AFTER = "(executions.start, executions.id) < (SELECT start, id FROM executions WHERE arn = :after)"
+
 LATEST = f"{EXECUTION} {NEWEST_FIRST} LIMIT 1"
 
 BY_NAME = f"{EXECUTION} WHERE name = :name {NEWEST_FIRST}"

@@ -6,11 +6,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -187,6 +187,25 @@ class Store:
         parameters = {"status": status, "machine": machine, "limit": _END if limit is None else limit}
         with self._reader() as connection:
             return [statements.record(row) for row in connection.execute(query, parameters)]
+
+    def page(
+        self,
+        filters: Mapping[str, Any],
+        *,
+        redriven: bool | None = None,
+        after: str | None = None,
+        limit: int,
+    ) -> list[ExecutionRecord]:
+        """Executions whose fields have the values of `filters`, newest first, those after the one with ARN `after`."""
+        wanted = [f"executions.{field} = :{field}" for field in filters]
+        if redriven is not None:
+            wanted.append("executions.redrive_count > 0" if redriven else "executions.redrive_count = 0")
+        if after is not None:
+            wanted.append(statements.AFTER)
+        query = f"{statements.EXECUTION} WHERE {' AND '.join(wanted)} {statements.NEWEST_FIRST} LIMIT :limit"
+        with self._reader() as connection:
+            rows = connection.execute(query, {**filters, "after": after, "limit": limit})
+            return [statements.record(row) for row in rows]
 
     def find(self, text: str) -> ExecutionRecord:
         """The execution a person means by an ARN, a name, the beginning of a name, or `latest`.

@@ -101,6 +101,13 @@ class RunningExecution:
         """Whether it has ended."""
         return self._task.done()
 
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs, and if it could not be kept."""
+        if not self._task.done() or self._task.cancelled() or self._task.exception() is not None:
+            return None
+        return self._task.result()
+
     async def result(self) -> Outcome:
         """Waits for the end, which is then kept.
 

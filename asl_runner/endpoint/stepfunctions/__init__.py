@@ -7,11 +7,14 @@ answer in the same form. A refusal is a `ServiceError` with AWS's code and messa
 
 from __future__ import annotations
 
-from asl_runner.endpoint.stepfunctions import machines
+from asl_runner.endpoint.stepfunctions import executions, express, histories, machines
 from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions
 
 OPERATIONS: dict[str, Operation] = {
     **machines.OPERATIONS,
+    **executions.OPERATIONS,
+    **histories.OPERATIONS,
+    **express.OPERATIONS,
 }
 """Every operation served, by its name in the model."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from asl_runner.endpoint.stepfunctions.kept import end_orphans
+from asl_runner.endpoint.stepfunctions.logs import Deliveries
 from asl_runner.endpoint.stepfunctions.targets import Target, resolve
 from asl_runner.history.machines import Machines
 
@@ -33,13 +36,17 @@ class StepFunctions:
         self.workspace = workspace
         self.region = workspace.configuration.region
         self.account = workspace.configuration.account
+        self.deliveries = Deliveries(self)
+        """Of logs."""
         self._compiled: OrderedDict[str, StateMachine] = OrderedDict()
 
     async def start(self) -> None:
-        """Makes the service ready for requests."""
+        """Makes the service ready for requests. Executions whose process is gone have ended."""
+        await asyncio.to_thread(end_orphans, self)
 
     async def close(self) -> None:
         """Ends what the service started."""
+        await asyncio.to_thread(self.deliveries.close)
 
     def now(self) -> float:
         """The service's time, in seconds since the epoch, with AWS's milliseconds."""

@@ -1,0 +1,85 @@
+"""Executions as the workspace keeps them: found by their ARN, described before they start, and started."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from asl_runner.endpoint.stepfunctions.arns import parse_arn
+from asl_runner.endpoint.stepfunctions.logs import log_of
+from asl_runner.errors import NotFound
+from asl_runner.history.records import ExecutionRecord
+from asl_runner.sagemaker.errors import ServiceError
+
+if TYPE_CHECKING:
+    from asl_runner.definition.model import StateMachine
+    from asl_runner.endpoint.stepfunctions.service import StepFunctions
+    from asl_runner.endpoint.stepfunctions.targets import Target
+    from asl_runner.expressions.environment import Json
+    from asl_runner.workspace.running import Observer, RunningExecution
+
+GONE = "The process that ran the execution ended."
+"""The cause of the end of an execution whose process is gone."""
+
+
+async def kept_execution(service: StepFunctions, arn: str) -> ExecutionRecord:
+    """The Standard execution with this ARN; one whose process is gone has ended.
+
+    Raises `ServiceError` InvalidArn or ExecutionDoesNotExist.
+    """
+    parse_arn(arn, "execution")
+    store = service.workspace.writable
+    try:
+        record = store.execution(arn)
+        if record.status == "RUNNING" and service.workspace.running(arn) is None and store.is_orphaned(record):
+            await asyncio.to_thread(store.abort_orphan, record, None, GONE)
+            record = store.execution(arn)
+    except NotFound:
+        raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'") from None
+    return record
+
+
+def end_orphans(service: StepFunctions) -> None:
+    """Ends every execution whose process is gone, so that nobody waits for it."""
+    store = service.workspace.writable
+    for record in store.executions(status="RUNNING"):
+        if store.is_orphaned(record):
+            store.abort_orphan(record, None, GONE)
+
+
+def execution_record(
+    service: StepFunctions, target: Target, arn: str, name: str, input: bytes, trace_header: str | None
+) -> ExecutionRecord:
+    """What is kept of an execution that is about to start."""
+    settings = {**target.settings, "updateDate": target.updated}
+    if target.revision is not None:
+        settings["revisionId"] = target.revision
+    return ExecutionRecord(
+        arn=arn,
+        name=name,
+        machine_arn=target.arn,
+        machine_name=target.name,
+        definition=target.definition,
+        input=input,
+        start=service.now(),
+        role_arn=target.role_arn,
+        seed=uuid.uuid4().hex,
+        type=target.type,
+        version_arn=target.version_arn,
+        alias_arn=target.alias_arn,
+        trace_header=trace_header,
+        settings=msgspec.json.encode(settings).decode(),
+    )
+
+
+async def launch(
+    service: StepFunctions, machine: StateMachine, input: Json, record: ExecutionRecord, *, taken: bool
+) -> RunningExecution:
+    """Starts the execution, with a log where its state machine asks for one. Raises `ExecutionExists`."""
+    log = log_of(service, record)
+    observers: Sequence[Observer] = () if log is None else (log,)
+    return await service.workspace.launch(machine, input, record, observers=observers, taken=taken)
