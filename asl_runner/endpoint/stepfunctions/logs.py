@@ -118,6 +118,11 @@ class Deliveries:
             self._thread.join()
             self._thread = None
 
+    def has_group(self, name: str) -> bool:
+        """Whether the endpoint's CloudWatch Logs has a log group of this name."""
+        groups = self._logs().describe_log_groups(logGroupNamePrefix=name, limit=50)["logGroups"]
+        return any(group["logGroupName"] == name for group in groups)
+
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
             try:

@@ -1,0 +1,115 @@
+"""Problems of a definition as the API reports them: the checks of the room `definition`, and those a type adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from asl_runner.definition import Diagnostic, Document, StateMachine, check_read, read_document
+from asl_runner.definition.codes import CODES
+from asl_runner.definition.diagnostics import Report
+from asl_runner.definition.resource import parse_resource
+from asl_runner.definition.scopes import PROCESSORS, scopes
+from asl_runner.endpoint.stepfunctions.errors import invalid_definition
+from asl_runner.expressions import jackson
+from asl_runner.sagemaker.errors import ServiceError
+
+NAME = "definition.json"
+"""What definitions in requests are called; by its ending they are read as JSON and never as YAML."""
+
+_NO_LOCATION = frozenset({"MISSING_END_STATE"})
+"""Codes whose problems have no place."""
+
+
+def problems(definition: str, type: str) -> tuple[StateMachine | None, list[Diagnostic]]:
+    """The compiled machine and what is wrong with it, errors and warnings; None where any is an error.
+
+    `type` is STANDARD or EXPRESS. Diagnostics that the service does not know are left out.
+    """
+    document = read_document(definition, name=NAME)
+    text_problem = _of_text(definition, document)
+    if text_problem is not None:
+        return None, [text_problem]
+    machine, found = check_read(document)
+    if type == "EXPRESS" and isinstance(document.value, dict):
+        found = _merged(found, _unsupported_in_express(document))
+    known = [problem for problem in found if problem.aws_code]
+    if any(problem.severity == "error" for problem in known):
+        machine = None
+    return machine, sorted(known, key=lambda problem: problem.aws_code in _NO_LOCATION)
+
+
+def check_definition(definition: str, type: str) -> StateMachine:
+    """The compiled machine. Raises `ServiceError` InvalidDefinition with all errors in one text."""
+    machine, found = problems(definition, type)
+    errors = [problem for problem in found if problem.severity == "error"]
+    if machine is not None and not errors:
+        return machine
+    for problem in errors:
+        if problem.code == "ASL307" and problem.message.startswith("Label contains"):
+            raise _bad_label(problem.message, definition)
+    raise invalid_definition(", ".join(map(_sentence, errors)))
+
+
+def shown_location(problem: Diagnostic) -> str | None:
+    """Where the service says that a problem is."""
+    return None if problem.aws_code in _NO_LOCATION else problem.location
+
+
+def _sentence(problem: Diagnostic) -> str:
+    place = shown_location(problem)
+    return f"{problem.aws_code}: {problem.message}" + ("" if place is None else f" at {place}")
+
+
+def _bad_label(message: str, definition: str) -> ServiceError:
+    """The refusal of a label's characters, which has a form of its own (recorded for CreateStateMachine)."""
+    return ServiceError("InvalidDefinition", f"Error=ValueError Args={[message]!r} in definition '{definition}'.")
+
+
+def _of_text(definition: str, document: Document) -> Diagnostic | None:
+    """What is wrong with the text itself: one problem, the first."""
+    wrong = next((problem for problem in document.problems if CODES[problem.code].severity == "error"), None)
+    if wrong is None:
+        return None
+    report = Report()
+    if definition.strip():
+        try:
+            jackson.parse(definition)
+        except jackson.JsonError as error:
+            report.add(wrong.code, str(error), ())
+            return replace(report.finish(document)[0], location=error.place)
+    report.add(wrong.code, wrong.message, ())
+    return report.finish(document)[0]
+
+
+def _merged(found: list[Diagnostic], more: list[Diagnostic]) -> list[Diagnostic]:
+    return sorted([*found, *more], key=lambda problem: problem.position or (0, 0)) if more else found
+
+
+def _unsupported_in_express(document: Document) -> list[Diagnostic]:
+    report = Report()
+    for scope in scopes(document.value):
+        for name, state in scope.states.items():
+            for field, message in _express_problems(state):
+                report.add("ASL110", message, (*scope.state_path(name), *field))
+    return report.finish(document) if report.count else []
+
+
+def _express_problems(state: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What an Express state machine cannot do: wait for jobs, tokens and activities, and run distributed Maps.
+
+    Recorded for `.waitForTaskToken`, with its blank at the end.
+    """
+    if state.get("Type") == "Task" and isinstance(state.get("Resource"), str):
+        resource = parse_resource(state["Resource"])
+        if resource.pattern:
+            yield ("Resource",), f"Express state machine does not support '.{resource.pattern}' service integration "
+        elif resource.kind == "activity":
+            yield ("Resource",), "Express state machine does not support Activity ARN"
+    if state.get("Type") == "Map":
+        for processor in PROCESSORS:
+            config = state.get(processor, {}).get("ProcessorConfig") if isinstance(state.get(processor), dict) else None
+            if isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED":
+                yield (processor, "ProcessorConfig"), "Express state machine does not support 'DISTRIBUTED' Map"
