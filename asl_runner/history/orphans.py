@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from asl_runner.history import segments, statements
+from asl_runner.history import map_runs, segments, statements
 from asl_runner.history.events import Event
 from asl_runner.history.scopes import ROOT
 
@@ -25,6 +25,7 @@ def abort(connection: sqlite3.Connection, arn: str, stop: float, error: str | No
         connection.execute(statements.ADD_SEGMENT, parameters)
     ended = {"arn": arn, "status": "ABORTED", "stop": stop, "output": None, "error": error, "cause": cause}
     connection.execute(statements.FINISH, ended)
+    map_runs.abort_open(connection, arn, stop)
     return True
 
 

@@ -5,7 +5,7 @@ Source: reference sections 11 (map runs) and 20.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -72,12 +72,9 @@ class MapRun(Protocol):
     async def child(self, input: Json, items: int) -> ChildEnd:
         """Runs one child execution, which stands for so many items, to its end. Cancelled, it aborts it."""
 
-    def end(self, status: MapRunStatus) -> None:
-        """Nothing more will be asked of it."""
+    async def end(self, status: MapRunStatus) -> None:
+        """Nothing more will be asked of it. Returns once its end is kept."""
 
 
-class MapRuns(Protocol):
-    """Opens map runs for one execution."""
-
-    async def open(self, request: MapRunRequest) -> MapRun:
-        """A new map run, known from now on."""
+OpenMapRun: TypeAlias = Callable[[MapRunRequest], Awaitable[MapRun]]
+"""Opens a map run of one execution: a new one, known from now on."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Event
-from asl_runner.interpreter.map_runs import MapRuns
+from asl_runner.interpreter.map_runs import OpenMapRun
 
 
 class Timer(Protocol):
@@ -127,7 +127,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     clock: Clock
     journal: Journal
     tasks: Tasks
-    map_runs: MapRuns | None = None
-    """Where distributed Maps run their child executions; None where there are none of them."""
+    open_map_run: OpenMapRun | None = None
+    """How a distributed Map gets what runs its child executions; None where nothing does."""
     seed: str
     """Seeds every random number of the execution; kept with it, so a replay draws the same."""

@@ -63,11 +63,9 @@ def check_tasks(
             + "\n  ".join(machine.placeholders)
         )
     problems: dict[str, list[str]] = {}
-    if maps := list(_distributed_maps(machine)):
-        problems[
-            "Map states with Mode DISTRIBUTED are not available yet; with Mode INLINE (or no ProcessorConfig), and "
-            "without ItemReader, ItemBatcher and ResultWriter, they run here."
-        ] = maps
+    for state in _distributed_maps(machine):
+        for lack in _map_problems(state):
+            problems.setdefault(lack, []).append(state.name)
     for name, task in tasks:
         problem = _task_problem(task, resources, functions, images)
         if problem is not None:
@@ -91,16 +89,33 @@ def _task_problem(
         from asl_runner.resources import sagemaker_preflight
 
         return sagemaker_preflight.problem(resource, _request(task), images)
+    if resource.kind == "aws-sdk":
+        from asl_runner.resources import aws_sdk
+
+        return aws_sdk.problem(resource)
     from asl_runner.resources import lambda_preflight
 
     return lambda_preflight.problem(functions(), resource, _request(task))
 
 
-def _distributed_maps(scope: Scope) -> Iterator[str]:
+def _map_problems(state: Map) -> Iterator[str]:
+    if state.item_reader is not None:
+        yield (
+            "An ItemReader is not available yet; items out of the state's data (ItemsPath, in JSONata Items) are. "
+            "A Task before the Map can read them."
+        )
+    if state.result_writer is not None and state.result_writer.resource is not None:
+        yield (
+            "A ResultWriter that exports is not available yet; without it the results are the state's output. "
+            "A Task after the Map can write them."
+        )
+
+
+def _distributed_maps(scope: Scope) -> Iterator[Map]:
     for state in scope.states.values():
         if isinstance(state, Map):
             if state.mode == "DISTRIBUTED":
-                yield state.name
+                yield state
             yield from _distributed_maps(state.item_processor)
         elif isinstance(state, Parallel):
             for branch in state.branches:

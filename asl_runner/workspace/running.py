@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.expressions.environment import Json
     from asl_runner.interpreter.limits import Limits
+    from asl_runner.interpreter.map_runs import OpenMapRun
     from asl_runner.interpreter.ports import Clock, Tasks
 
 Observer: TypeAlias = Callable[[Sequence[Event]], None]
@@ -43,6 +44,7 @@ def run(
     region: str,
     observers: Sequence[Observer],
     ended: Callable[[RunningExecution], object],
+    open_map_run: OpenMapRun | None = None,
 ) -> RunningExecution:
     """Begins to run an execution that the store is keeping or about to keep; `ended` is called at its end."""
     express = record.type == "EXPRESS"
@@ -60,11 +62,11 @@ def run(
         alias_arn=record.alias_arn,
     )
     journal = KeptJournal(store, record.arn, observers, durable=not express)
-    ports = Ports(clock=clock, journal=journal, tasks=tasks, seed=record.seed)
+    ports = Ports(clock=clock, journal=journal, tasks=tasks, seed=record.seed, open_map_run=open_map_run)
     if express:
         limits = replace(limits, history_events=None, duration_seconds=EXPRESS_SECONDS)
     execution = Execution(machine, input, info, ports, limits=limits, input_text=record.input)
-    return RunningExecution(record, execution, journal, ended)
+    return RunningExecution(record, execution, journal, clock, ended)
 
 
 class RunningExecution:
@@ -75,12 +77,14 @@ class RunningExecution:
         record: ExecutionRecord,
         execution: Execution,
         journal: KeptJournal,
+        clock: Clock,
         ended: Callable[[RunningExecution], object],
     ) -> None:
         self.record = record
         """As it was at the start, from `result` on as it ended."""
         self._execution = execution
         self._journal = journal
+        self._clock = clock
         self._task = asyncio.create_task(self._run(), name=f"execution {record.name}")
         # Whoever asks for the result gets the exception; one that nobody asks for is not worth a warning.
         self._task.add_done_callback(noted)
@@ -132,8 +136,14 @@ class RunningExecution:
         """Returns once it has ended, however it ended; for whoever closes what it runs on."""
         await asyncio.wait([self._task])
 
+    def when_done(self, callback: Callable[[], object]) -> None:
+        """Calls back at the very end, before the clock can jump on."""
+        self._task.add_done_callback(lambda task: callback())
+
     async def _run(self) -> Outcome:
         outcome = await self._execution.run()
+        self._clock.hold()
+        self._task.add_done_callback(lambda task: self._clock.release())
         await self._journal.ended()
         return outcome
 

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.expressions.environment import Json
     from asl_runner.interpreter.limits import Limits
+    from asl_runner.interpreter.map_runs import MapRunRequest
     from asl_runner.interpreter.ports import Clock
     from asl_runner.workspace.local import LocalTarget
+    from asl_runner.workspace.map_runs import LiveMapRun
     from asl_runner.workspace.running import Observer, RunningExecution, StopWatch
 
 DATABASE = "workspace.db"
@@ -43,6 +45,7 @@ class Workspace:
         self._writing: Store | None = None
         self._local: LocalTarget | None = None
         self._running: dict[str, RunningExecution] = {}
+        self._map_runs: dict[str, LiveMapRun] = {}
         self._watch: StopWatch | None = None
 
     @classmethod
@@ -102,17 +105,19 @@ class Workspace:
         created = store.submit_create(record)
         if taken:
             await created
+        ticking = clock or _clock("real")
         running = run(
             machine,
             input,
             record,
             store,
             self.local.tasks,
-            clock=clock or _clock("real"),
+            clock=ticking,
             limits=self._limits(),
             region=self.configuration.region,
             observers=observers,
             ended=self._ended,
+            open_map_run=lambda request: self._open_map_run(record, ticking, request),
         )
         self._running[record.arn] = running
         if self._watch is None:
@@ -129,6 +134,17 @@ class Workspace:
     def running(self, arn: str) -> RunningExecution | None:
         """The execution, if it runs in this process."""
         return self._running.get(arn)
+
+    def map_run(self, arn: str) -> LiveMapRun | None:
+        """The map run, if it is under way in this process."""
+        return self._map_runs.get(arn)
+
+    async def _open_map_run(self, parent: ExecutionRecord, clock: Clock, request: MapRunRequest) -> LiveMapRun:
+        from asl_runner.workspace.map_runs import open_map_run
+
+        opened = await open_map_run(self, parent, clock, request, lambda ended: self._map_runs.pop(ended.arn, None))
+        self._map_runs[opened.arn] = opened
+        return opened
 
     def _ended(self, running: RunningExecution) -> None:
         self._running.pop(running.arn, None)

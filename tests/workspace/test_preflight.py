@@ -24,17 +24,25 @@ def passing(name: str) -> dict[str, Any]:
     return {"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}}
 
 
-async def test_distributed_maps_are_refused_by_name_before_anything_starts(tmp_path: Path) -> None:
+async def test_what_a_distributed_map_cannot_do_here_is_refused_by_name_before_anything_starts(tmp_path: Path) -> None:
     distributed = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
-    machine = mapping("Outer", mapping("In", passing("A"), **distributed))
+    bucket = {"Bucket": "data", "Key": "items.json"}
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"}, "Parameters": bucket}
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "data", "Prefix": "out"}}
+    inner = mapping("In", passing("A"), **distributed)
+    inner["States"]["In"]["ItemReader"] = reader
+    machine = mapping("Outer", inner, **distributed)
     branch = mapping("Deep", passing("B"), **distributed)
+    branch["States"]["Deep"]["ResultWriter"] = writer
     machine["States"]["Outer"] |= {"Next": "Both"}
     del machine["States"]["Outer"]["End"]
     machine["States"]["Both"] = {"Type": "Parallel", "Branches": [branch], "End": True}
     async with Workspace(Configuration(root=tmp_path, workspace=tmp_path / ".asl-runner")) as workspace:
-        with pytest.raises(UsageError, match=r"States 'In', 'Deep' cannot run here.*DISTRIBUTED"):
+        with pytest.raises(UsageError) as refused:
             await workspace.start(load(machine), {})
         assert workspace.executions() == []
+    assert "State 'In' cannot run here. An ItemReader is not available yet" in str(refused.value)
+    assert "State 'Deep' cannot run here. A ResultWriter that exports is not available yet" in str(refused.value)
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"

@@ -103,3 +103,23 @@ CREATE TABLE tags (
     value    TEXT NOT NULL,
     PRIMARY KEY (resource, key)
 );
+
+-- The map runs of distributed Maps. How their children stand is counted in `executions`.
+
+CREATE TABLE map_runs (
+    arn                  TEXT PRIMARY KEY,
+    execution_arn        TEXT NOT NULL,
+    machine_arn          TEXT NOT NULL,
+    status               TEXT NOT NULL,
+    start                REAL NOT NULL,
+    stop                 REAL,
+    max_concurrency      INTEGER NOT NULL,
+    tolerated_count      INTEGER,
+    tolerated_percentage REAL,
+    items                INTEGER NOT NULL,
+    executions           INTEGER NOT NULL,
+    redrive_count        INTEGER NOT NULL,
+    redrive_time         REAL
+);
+
+CREATE INDEX map_runs_by_execution ON map_runs (execution_arn, start);

@@ -45,7 +45,7 @@ async def work(frame: Frame, state: Map, effective: Json) -> Json:
     log = frame.run.log
     frame.previous = log.record("MapStateStarted", {"length": len(items)}, frame.previous, frame.path)
     settings = MapRunSettings(concurrency, *tolerated(state, effective, frame))
-    batches = list(_batches(state, effective, items, frame))
+    batches = list(batches_of(state, effective, items, frame))
     run = await _opened(frame, state, settings, items=len(items), executions=len(batches))
     started = frame.previous = log.record("MapRunStarted", {"mapRunArn": run.arn}, frame.previous, frame.path)
     log.flush()
@@ -61,25 +61,26 @@ def _check_available(frame: Frame, state: Map) -> None:
     if state.result_writer is not None and state.result_writer.resource is not None:
         cause = f"The Map state {state.name!r} has a ResultWriter, which cannot be written here."
         raise Failure(RESULT_WRITER_FAILED, cause)
-    if frame.run.ports.map_runs is None:
+    if frame.run.ports.open_map_run is None:
         raise UsageError(f"The Map state {state.name!r} has Mode DISTRIBUTED; nothing here runs child executions.")
 
 
 async def _opened(frame: Frame, state: Map, settings: MapRunSettings, *, items: int, executions: int) -> MapRun:
-    opener = frame.run.ports.map_runs
-    assert opener is not None
+    open_ = frame.run.ports.open_map_run
+    assert open_ is not None
     id = str(uuid.UUID(bytes=frame.random.randbytes(16), version=4))
-    return await opener.open(MapRunRequest(state=state, id=id, settings=settings, items=items, executions=executions))
+    return await open_(MapRunRequest(state=state, id=id, settings=settings, items=items, executions=executions))
 
 
-def _batches(state: Map, effective: Json, items: Json, frame: Frame) -> Iterator[Batch]:
-    inputs = (selected(state, effective, item, frame) for item in _map_items(items))
+def batches_of(state: Map, effective: Json, items: Json, frame: Frame) -> Iterator[Batch]:
+    """What each child execution gets, as ItemSelector and ItemBatcher make it of the items. Raises `ExpressionError`."""
+    inputs = (selected(state, effective, item, frame) for item in map_items(items))
     if state.item_batcher is None:
         return ((input, 1) for input in inputs)
     return _batched(state, state.item_batcher, effective, inputs, frame)
 
 
-def _map_items(items: Json) -> Iterator[dict[str, Json]]:
+def map_items(items: Json) -> Iterator[dict[str, Json]]:
     """The context's `Map.Item` for each item. Those of an object are its members."""
     if isinstance(items, dict):
         for index, (key, value) in enumerate(items.items()):
@@ -153,15 +154,15 @@ class _ChildExecutions:
                     break
                 self._begin()
                 if not self._running and not self._ended:
-                    run.end("SUCCEEDED")
+                    await run.end("SUCCEEDED")
                     return self._results
                 await self._change()
             await self._cancel()
         except BaseException:
             await self._cancel()
-            run.end("ABORTED")
+            await run.end("ABORTED")
             raise
-        run.end("FAILED")
+        await run.end("FAILED")
         raise self._failure()
 
     def _failure(self) -> Failure:

@@ -1,0 +1,107 @@
+"""The map runs of distributed Maps, as the workspace's database keeps them.
+
+How the children of a map run stand is counted in their own records, so it is right at any time, also after a crash.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from msgspec import Struct, structs
+
+from asl_runner.errors import NotFound
+
+
+class MapRunRecord(Struct, frozen=True, kw_only=True):
+    """One map run. Times are seconds since the epoch."""
+
+    arn: str
+    execution_arn: str
+    machine_arn: str
+    """The ARN of the state machine with the label: what its children run."""
+    status: str
+    start: float
+    stop: float | None = None
+    max_concurrency: int
+    tolerated_count: int | None
+    tolerated_percentage: float | None
+    items: int
+    """How many items it has in all."""
+    executions: int
+    """How many child executions it has in all, begun or not."""
+    redrive_count: int = 0
+    redrive_time: float | None = None
+
+
+class Standing(Struct, frozen=True):
+    """How many children of a map run have a status, and how many items they stand for."""
+
+    status: str
+    executions: int
+    items: int
+
+
+_FIELDS = ", ".join(MapRunRecord.__struct_fields__)
+_VALUES = ", ".join(f":{field}" for field in MapRunRecord.__struct_fields__)
+
+
+def add(connection: sqlite3.Connection, record: MapRunRecord) -> None:
+    """Adds a new one."""
+    connection.execute(f"INSERT INTO map_runs ({_FIELDS}) VALUES ({_VALUES})", structs.asdict(record))
+
+
+def end(connection: sqlite3.Connection, arn: str, status: str, stop: float) -> None:
+    """Records how one ended."""
+    connection.execute(
+        "UPDATE map_runs SET status = :status, stop = :stop WHERE arn = :arn",
+        {"arn": arn, "status": status, "stop": stop},
+    )
+
+
+def change(
+    connection: sqlite3.Connection, arn: str, max_concurrency: int, count: int | None, percentage: float | None
+) -> None:
+    """Records new settings of one."""
+    connection.execute(
+        "UPDATE map_runs SET max_concurrency = :max_concurrency, tolerated_count = :count,"
+        " tolerated_percentage = :percentage WHERE arn = :arn",
+        {"arn": arn, "max_concurrency": max_concurrency, "count": count, "percentage": percentage},
+    )
+
+
+def by_arn(connection: sqlite3.Connection, arn: str) -> MapRunRecord:
+    """The one with this ARN. Raises `NotFound`."""
+    row = connection.execute(f"SELECT {_FIELDS} FROM map_runs WHERE arn = :arn", {"arn": arn}).fetchone()
+    if row is None:
+        raise NotFound(f"There is no map run {arn}")
+    return MapRunRecord(**dict(zip(MapRunRecord.__struct_fields__, row, strict=True)))
+
+
+def of_execution(
+    connection: sqlite3.Connection, execution_arn: str, after: tuple[float, str] | None, limit: int
+) -> list[MapRunRecord]:
+    """Those an execution opened, newest first; `after` is the start and the ARN of the last one seen."""
+    start, arn = after or (float("inf"), "")
+    rows = connection.execute(
+        f"SELECT {_FIELDS} FROM map_runs WHERE execution_arn = :execution"
+        " AND (start < :start OR (start = :start AND arn > :arn)) ORDER BY start DESC, arn LIMIT :limit",
+        {"execution": execution_arn, "start": start, "arn": arn, "limit": limit},
+    )
+    return [MapRunRecord(**dict(zip(MapRunRecord.__struct_fields__, row, strict=True))) for row in rows]
+
+
+def standings(connection: sqlite3.Connection, arn: str) -> list[Standing]:
+    """How the children begun so far stand, by status."""
+    rows = connection.execute(
+        "SELECT status, COUNT(*), SUM(item_count) FROM executions WHERE map_run_arn = :arn GROUP BY status",
+        {"arn": arn},
+    )
+    return [Standing(*row) for row in rows]
+
+
+def abort_open(connection: sqlite3.Connection, execution_arn: str, stop: float) -> None:
+    """Ends the map runs of an execution that were under way when its process ended."""
+    connection.execute(
+        "UPDATE map_runs SET status = 'ABORTED', stop = :stop WHERE execution_arn = :arn AND status = 'RUNNING'",
+        {"arn": execution_arn, "stop": stop},
+    )

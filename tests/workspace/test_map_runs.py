@@ -1,0 +1,204 @@
+"""Distributed Maps: child executions, map runs, what is tolerated, what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asl_runner.configuration import Configuration
+from asl_runner.definition import load
+from asl_runner.history import map_runs
+from asl_runner.history.map_runs import MapRunRecord, Standing
+from asl_runner.interpreter.map_runs import MapRunSettings
+from asl_runner.workspace import Workspace
+
+PREFIX = "arn:aws:states:us-east-1:123456789012"
+PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+ODD_FAILS = {
+    "StartAt": "C",
+    "States": {
+        "C": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "F"}], "Default": "P"},
+        "P": {"Type": "Pass", "End": True},
+        "F": {"Type": "Fail", "Error": "Odd", "Cause": "one"},
+    },
+}
+
+
+def distributed(
+    processor: dict[str, Any], *, children: str = "STANDARD", name: str = "M", **fields: Any
+) -> dict[str, Any]:
+    config = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": children}}
+    return {
+        "StartAt": name,
+        "States": {name: {"Type": "Map", "ItemProcessor": {**config, **processor}, "End": True, **fields}},
+    }
+
+
+@pytest.fixture
+async def workspace(tmp_path: Path) -> AsyncIterator[Workspace]:
+    async with Workspace(Configuration(root=tmp_path, workspace=tmp_path / ".asl-runner")) as workspace:
+        yield workspace
+
+
+async def run(workspace: Workspace, machine: dict[str, Any], input: Any, clock: Any = "virtual") -> Any:
+    running = await workspace.start(load(machine), input, machine_name="sm", clock=clock)
+    outcome = await running.result()
+    return running.record, outcome
+
+
+def map_runs_of(workspace: Workspace, arn: str) -> list[MapRunRecord]:
+    return workspace.store.read(lambda connection: map_runs.of_execution(connection, arn, None, 100))
+
+
+def standings(workspace: Workspace, arn: str) -> list[Standing]:
+    return workspace.store.read(lambda connection: map_runs.standings(connection, arn))
+
+
+def sequence(workspace: Workspace, arn: str) -> list[tuple[str, int]]:
+    return [(event.type, event.previous) for event in workspace.store.events(arn)]
+
+
+async def test_each_item_is_an_execution_of_its_own(workspace: Workspace) -> None:
+    record, outcome = await run(workspace, distributed(PASS, Label="Each"), [{"n": 0}, {"n": 1}])
+    assert json.loads(outcome.output) == [{"n": 0}, {"n": 1}]
+    assert sequence(workspace, record.arn) == [
+        ("ExecutionStarted", 0),
+        ("MapStateEntered", 0),
+        ("MapStateStarted", 2),
+        ("MapRunStarted", 3),
+        ("MapRunSucceeded", 4),
+        ("MapStateSucceeded", 5),
+        ("MapStateExited", 4),
+        ("ExecutionSucceeded", 7),
+    ]
+    (opened,) = map_runs_of(workspace, record.arn)
+    assert opened.arn.startswith(f"{PREFIX}:mapRun:sm/Each:")
+    assert opened.machine_arn == f"{PREFIX}:stateMachine:sm/Each"
+    assert (opened.status, opened.items, opened.executions) == ("SUCCEEDED", 2, 2)
+    assert standings(workspace, opened.arn) == [Standing("SUCCEEDED", 2, 2)]
+    children = [kept for kept in workspace.executions() if kept.map_run_arn == opened.arn]
+    assert len(children) == 2
+    for child in children:
+        assert child.arn == f"{PREFIX}:execution:sm/Each:{child.name}"
+        assert sequence(workspace, child.arn)[-1] == ("ExecutionSucceeded", 3)
+        assert load(child.definition).start_at == "P"
+
+
+async def test_a_label_is_made_up_once_for_each_map(workspace: Workspace) -> None:
+    first, _ = await run(workspace, distributed(PASS), [1])
+    second, _ = await run(workspace, distributed(PASS), [1])
+    ours, theirs = map_runs_of(workspace, first.arn)[0], map_runs_of(workspace, second.arn)[0]
+    assert ours.machine_arn == theirs.machine_arn
+    assert ours.arn != theirs.arn
+
+
+async def test_one_failure_is_too_many_where_nothing_is_tolerated(workspace: Workspace) -> None:
+    record, outcome = await run(workspace, distributed(ODD_FAILS), [{"n": 1}, {"n": 0}])
+    assert outcome.error == "States.ExceedToleratedFailureThreshold"
+    assert outcome.cause == "The specified tolerated failure threshold was exceeded"
+    assert sequence(workspace, record.arn)[3:] == [
+        ("MapRunStarted", 3),
+        ("MapRunFailed", 4),
+        ("MapStateFailed", 5),
+        ("ExecutionFailed", 6),
+    ]
+    assert map_runs_of(workspace, record.arn)[0].status == "FAILED"
+
+
+@pytest.mark.parametrize("fields", [{"ToleratedFailureCount": 1}, {"ToleratedFailurePercentage": 50}])
+async def test_tolerated_failures_stand_in_the_result_as_records(workspace: Workspace, fields: dict[str, Any]) -> None:
+    _, outcome = await run(workspace, distributed(ODD_FAILS, **fields), [{"n": 1}, {"n": 0}])
+    failed, passed = json.loads(outcome.output)
+    assert passed == {"n": 0}
+    assert (failed["Status"], failed["Error"], failed["Cause"]) == ("FAILED", "Odd", "one")
+    assert failed["Input"] == '{"n":1}'
+
+
+async def test_express_children_are_kept_and_have_express_arns(workspace: Workspace) -> None:
+    record, outcome = await run(workspace, distributed(PASS, children="EXPRESS", Label="L"), [1])
+    assert json.loads(outcome.output) == [1]
+    (opened,) = map_runs_of(workspace, record.arn)
+    (child,) = [kept for kept in workspace.executions() if kept.map_run_arn == opened.arn]
+    assert child.arn.startswith(f"{PREFIX}:express:sm/L:{child.name}:")
+    assert (child.type, child.item_count) == ("EXPRESS", 1)
+
+
+async def test_batches_hold_so_many_items_and_bytes_at_most(workspace: Workspace) -> None:
+    batcher = {"MaxItemsPerBatch": 3, "MaxInputBytesPerBatch": 60, "BatchInput": {"of.$": "$.of"}}
+    machine = distributed(PASS, ItemsPath="$.items", ItemBatcher=batcher)
+    record, outcome = await run(workspace, machine, {"of": "x", "items": [1, 2, 3, 4, "a" * 20, "b" * 20]})
+    batches = json.loads(outcome.output)
+    assert [batch["Items"] for batch in batches] == [[1, 2, 3], [4, "a" * 20], ["b" * 20]]
+    assert all(batch["BatchInput"] == {"of": "x"} for batch in batches)
+    (opened,) = map_runs_of(workspace, record.arn)
+    assert (opened.items, opened.executions) == (6, 3)
+    assert standings(workspace, opened.arn) == [Standing("SUCCEEDED", 3, 6)]
+
+
+async def test_the_selector_sees_the_item_and_the_parents_variables_and_children_see_neither(
+    workspace: Workspace,
+) -> None:
+    machine = distributed(
+        {
+            "StartAt": "P",
+            "States": {"P": {"Type": "Pass", "Output": "{% [$states.input, $exists($v)] %}", "End": True}},
+        },
+        Items="{% {'a': 1, 'b': 2} %}",
+        ItemSelector={"key": "{% $states.context.Map.Item.Key %}", "v": "{% $v %}"},
+    )
+    machine["QueryLanguage"] = "JSONata"
+    machine["States"]["S"] = {"Type": "Pass", "Assign": {"v": 7}, "Next": "M"}
+    machine["StartAt"] = "S"
+    _, outcome = await run(workspace, machine, {})
+    assert json.loads(outcome.output) == [[{"key": "a", "v": 7}, False], [{"key": "b", "v": 7}, False]]
+
+
+async def test_waits_of_children_pass_in_virtual_time_within_their_concurrency(workspace: Workspace) -> None:
+    waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    record, outcome = await run(workspace, distributed(waiting, MaxConcurrency=2), [1, 2, 3])
+    assert json.loads(outcome.output) == [1, 2, 3]
+    assert 7200 <= outcome.stop_time - record.start < 7210
+
+
+async def test_a_stop_ends_the_children_and_the_map_run(workspace: Workspace) -> None:
+    waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    running = await workspace.start(load(distributed(waiting)), [1, 2], machine_name="sm")
+    while len(workspace.executions(status="RUNNING")) < 3:
+        await asyncio.sleep(0.01)
+    running.stop("Enough", "of this")
+    assert (await running.result()).status == "ABORTED"
+    (opened,) = map_runs_of(workspace, running.arn)
+    assert opened.status == "ABORTED"
+    assert opened.stop is not None
+    assert standings(workspace, opened.arn) == [Standing("ABORTED", 2, 2)]
+
+
+async def test_settings_change_while_it_runs(workspace: Workspace) -> None:
+    waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    running = await workspace.start(load(distributed(waiting, MaxConcurrency=1)), [1, 2, 3], machine_name="sm")
+    while len(workspace.executions(status="RUNNING")) < 2:
+        await asyncio.sleep(0.01)
+    (opened,) = map_runs_of(workspace, running.arn)
+    live = workspace.map_run(opened.arn)
+    assert live is not None
+    await live.update(MapRunSettings(max_concurrency=0, tolerated_failure_percentage=20.0))
+    while len(workspace.executions(status="RUNNING")) < 4:
+        await asyncio.sleep(0.01)
+    (changed,) = map_runs_of(workspace, running.arn)
+    assert (changed.max_concurrency, changed.tolerated_percentage) == (0, 20.0)
+
+
+async def test_maps_in_maps_open_map_runs_of_their_own(workspace: Workspace) -> None:
+    inner = distributed(PASS, name="Inner", Label="In")
+    record, outcome = await run(workspace, distributed(inner, Label="Out"), [[1, 2], [3]])
+    assert json.loads(outcome.output) == [[1, 2], [3]]
+    (outer,) = map_runs_of(workspace, record.arn)
+    children = [kept for kept in workspace.executions() if kept.map_run_arn == outer.arn]
+    runs = [opened for child in children for opened in map_runs_of(workspace, child.arn)]
+    assert sorted(opened.items for opened in runs) == [1, 2]
+    assert all(opened.machine_arn == f"{PREFIX}:stateMachine:sm/In" for opened in runs)
