@@ -24,6 +24,10 @@ def handler_key(resource: Resource) -> str:
     return resource.service or resource.kind
 
 
+ANY_SDK_SERVICE = "aws-sdk:*"
+"""The key of the handler for every AWS SDK integration that has none of its own."""
+
+
 class Resources:
     """The `Tasks` port over handlers."""
 
@@ -32,11 +36,15 @@ class Resources:
 
     def handles(self, resource: Resource) -> bool:
         """Whether some handler answers this resource."""
-        return handler_key(resource) in self._handlers
+        return self._handler(resource) is not None
 
     async def call(self, call: TaskCall) -> Json:
         """The handler's answer. Raises `TaskFailed`, also for a resource nobody handles."""
-        handler = self._handlers.get(handler_key(call.resource))
+        handler = self._handler(call.resource)
         if handler is None:
             raise TaskFailed(RUNTIME, f"The resource {call.resource.arn} is not available on this target.")
         return await handler(call)
+
+    def _handler(self, resource: Resource) -> Handler | None:
+        found = self._handlers.get(handler_key(resource))
+        return self._handlers.get(ANY_SDK_SERVICE) if found is None and resource.kind == "aws-sdk" else found

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 from asl_runner.configuration import Configuration
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.ports import TaskCall
-from asl_runner.resources.registry import Handler, Resources
+from asl_runner.resources.registry import ANY_SDK_SERVICE, Handler, Resources
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.functions import Functions
     from asl_runner.functions.created import CreatedFunctions
+    from asl_runner.resources.aws.clients import AwsClients
     from asl_runner.sagemaker.client import LocalSageMaker
     from asl_runner.sagemaker.progress import JobProgress
     from asl_runner.storage.buckets import Buckets
@@ -69,6 +70,7 @@ class LocalTarget:
             "lambda": self._lambda_invoke,
             "sagemaker": self._sagemaker_tasks,
             "aws-sdk:sagemaker": self._sagemaker_tasks,
+            ANY_SDK_SERVICE: self._aws_sdk_tasks,
         }
         self._resources = Resources({key: _Lazy(make) for key, make in makers.items()})
 
@@ -103,6 +105,8 @@ class LocalTarget:
             import asyncio
 
             await asyncio.to_thread(self.sagemaker.close)
+        if "clients" in made:
+            self.clients.close()
         if "aws" in made:
             self.aws.close()
 
@@ -162,6 +166,13 @@ class LocalTarget:
 
         return LocalAws(self.buckets, region=self._configuration.region, account=self._configuration.account)
 
+    @_Made
+    def clients(self) -> AwsClients:
+        """Clients of AWS services for tasks, on this workspace's own endpoint."""
+        from asl_runner.resources.aws.clients import AwsClients
+
+        return AwsClients(self._configuration.region, lambda: self.served_at or self.aws.endpoint_url)
+
     def environment(self) -> Mapping[str, str]:
         """What functions and jobs get so that unmodified AWS code reaches this workspace and nothing else."""
         if self.served_at is None:
@@ -184,6 +195,11 @@ class LocalTarget:
         from asl_runner.resources.sagemaker import SageMakerTasks
 
         return SageMakerTasks(self.sagemaker)
+
+    def _aws_sdk_tasks(self) -> Handler:
+        from asl_runner.resources.aws_sdk import AwsSdkTasks
+
+        return AwsSdkTasks(self.clients)
 
 
 class _Lazy:

@@ -1,0 +1,135 @@
+"""Clients of AWS services for tasks: one per service, on an endpoint of this machine or on AWS itself.
+
+Clients block, so calls run in a bounded pool of threads of their own: a task that takes long (a long poll, a
+synchronous execution) must not hold up what else the process does in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from asl_runner.resources.aws import models
+from asl_runner.resources.aws.errors import OptimizedErrors, Refusal, SdkErrors
+
+THREADS = 64
+"""Calls under way at the same time; more wait for their turn."""
+
+_PATIENCE = 310
+"""Seconds without an answer: longer than a synchronous Express execution may take."""
+
+T = TypeVar("T")
+
+
+class Answered(Struct, frozen=True):
+    """A call that succeeded: botocore's answer and the model of the operation."""
+
+    answer: Mapping[str, Any]
+    operation: Any
+
+
+class AwsClients:
+    """Calls AWS services by their models. Close it at the end.
+
+    With `endpoint_url` (or a function that gives it when first needed) everything goes there, with made-up
+    credentials and nothing tried twice; without it, to AWS with the user's own credentials and the SDK's retries.
+    """
+
+    def __init__(self, region: str, endpoint_url: str | Callable[[], str] | None = None) -> None:
+        self.region = region
+        self._endpoint = endpoint_url
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="asl-runner-aws")
+
+    @property
+    def local(self) -> bool:
+        """Whether calls stay on this machine."""
+        return self._endpoint is not None
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """Where calls go; None for AWS."""
+        return self._endpoint() if callable(self._endpoint) else self._endpoint
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Runs blocking work in the pool. Cancelled, it lets go of the work, which is not undone."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def call(
+        self, service: str, operation: Any, request: Mapping[str, Any], errors: SdkErrors | OptimizedErrors
+    ) -> Answered:
+        """Calls a service by botocore's name; blocks. Raises `TaskFailed` as `errors` words it."""
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            client = self.client(service)
+            self._check_queue(request, errors)
+            answer = getattr(client, xform_name(operation.name))(**request)
+        except ClientError as error:
+            raise errors.refused(Refusal.of(error.response)) from error
+        except BotoCoreError as error:
+            raise errors.unreachable(_reason(error)) from error
+        return Answered(answer, operation)
+
+    def client(self, service: str) -> Any:
+        """botocore's client of a service, made once."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._make(service)
+            return self._clients[service]
+
+    def close(self) -> None:
+        """No more calls: those under way are left to end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for client in self._clients.values():
+            client.close()
+
+    def _make(self, service: str) -> Any:
+        from botocore.config import Config
+
+        endpoint = self.endpoint_url
+        common: dict[str, Any] = {
+            "parameter_validation": False,
+            "max_pool_connections": THREADS,
+            "read_timeout": _PATIENCE,
+        }
+        if endpoint is None:
+            config = Config(**common, retries={"mode": "standard"})
+            return models.session().create_client(service, region_name=self.region, config=config)
+        config = Config(
+            **common, retries={"total_max_attempts": 1}, inject_host_prefix=False, s3={"addressing_style": "path"}
+        )
+        return models.session().create_client(
+            service,
+            region_name=self.region,
+            endpoint_url=endpoint,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            aws_session_token="local",
+            config=config,
+        )
+
+    def _check_queue(self, request: Mapping[str, Any], errors: SdkErrors | OptimizedErrors) -> None:
+        """SQS is asked at the queue's own URL: a host that is neither here nor AWS's is not found from here."""
+        url = request.get("QueueUrl")
+        endpoint = self.endpoint_url
+        if endpoint is None or not isinstance(url, str) or "://" not in url:
+            return
+        host = urlsplit(url).hostname or ""
+        known = {"localhost", "127.0.0.1", "::1", urlsplit(endpoint).hostname}
+        if host not in known and not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".localhost")):
+            raise errors.unreachable(f"{host}: Name or service not known")
+
+
+def _reason(error: Exception) -> str:
+    """What a person needs of botocore's error: the connection's own trouble where there is one."""
+    inner = getattr(error, "kwargs", {}).get("error")
+    return str(inner or error)
