@@ -18,6 +18,8 @@ def main() -> None:
     than starting Python.
     """
     arguments = sys.argv[1:]
+    if sys.stdout is None or sys.stderr is None:
+        _open_closed_streams()
     if arguments in (["--help"], ["-h"]):
         from asl_runner.cli.overview import overview
 
@@ -33,6 +35,13 @@ def main() -> None:
             sys.stderr.write("Interrupted.\n")  # While modules were loading, or after a command had done its work.
             code = INTERRUPTED
         _exit(code)
+
+
+def _open_closed_streams() -> None:
+    """What is written to a stream that the caller has closed goes nowhere, and is no mistake."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the process ends
 
 
 def _run(arguments: list[str]) -> int:

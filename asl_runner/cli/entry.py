@@ -6,10 +6,12 @@ Exit codes: 0 succeeded, 1 the execution did not succeed (or could not be kept),
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -27,6 +29,9 @@ EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Commands(click.Group):
@@ -68,14 +73,27 @@ def command_group() -> Commands:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Runs one command and gives the exit code. Failures are messages on stderr, never tracebacks."""
+    _write_every_character()
     try:
         code = _run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as problem:
+        if not isinstance(problem, BrokenPipeError):
+            click.echo(f"Error: The output cannot be written: {problem.strerror}.", err=True)
         # What is left in the buffer would raise again while the interpreter shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
+        return EXIT_BROKEN_PIPE if isinstance(problem, BrokenPipeError) else EXIT_NOT_SUCCEEDED
     return code
+
+
+def _write_every_character() -> None:
+    """JSON is UTF-8 wherever it goes; a terminal of another encoding gets escapes for what it cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
+            if stream.isatty():
+                stream.reconfigure(errors="backslashreplace")
+            else:
+                stream.reconfigure(encoding="utf-8")
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -103,13 +121,19 @@ def _run(arguments: Sequence[str]) -> int:
     except AslRunnerError as problem:
         click.echo(_message(problem), err=True)
         return _exit_code(problem)
-    except BrokenPipeError:
-        raise
+    except OSError as problem:
+        if isinstance(problem, BrokenPipeError) or problem.errno in _NO_ROOM:
+            raise
+        return _defect(problem, arguments)
     except Exception as defect:  # noqa: BLE001 - the one place where a defect of ours ends, and is reported as one
-        from asl_runner.cli.defect import report_defect
+        return _defect(defect, arguments)
 
-        report_defect(defect, arguments)
-        return EXIT_DEFECT
+
+def _defect(defect: Exception, arguments: Sequence[str]) -> int:
+    from asl_runner.cli.defect import report_defect
+
+    report_defect(defect, arguments)
+    return EXIT_DEFECT
 
 
 def _message(problem: AslRunnerError) -> str:
@@ -120,7 +144,9 @@ def _message(problem: AslRunnerError) -> str:
         if isinstance(problem, diagnostics.InvalidDefinition) and problem.diagnostics:
             file = problem.diagnostics[0].file or "The definition"
             checked = render.Checked(file=file, diagnostics=problem.diagnostics)
-            return render.as_text(checked, color=sys.stderr.isatty() and not os.environ.get("NO_COLOR")).rstrip("\n")
+            from asl_runner.cli.table import shows_colours
+
+            return render.as_text(checked, color=shows_colours(sys.stderr)).rstrip("\n")
     return f"Error: {problem}"
 
 

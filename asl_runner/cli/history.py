@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from itertools import islice
 import click
 
 from asl_runner.cli.options import execution_argument, open_workspace, workspace_options
+from asl_runner.cli.table import shows_colours
 
 
 @click.command("history")
@@ -44,8 +44,7 @@ def command(
 
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
-        color = terminal and not os.environ.get("NO_COLOR")
-        _print(history_lines(events, record.start, width=width, color=color), end="\n")
+        _print(history_lines(events, record.start, width=width, color=shows_colours(sys.stdout)), end="\n")
 
 
 def _print(pieces: Iterable[str], *, end: str) -> None:

@@ -80,8 +80,8 @@ class Progress:
             if self._announced is not None:
                 self._feed()
                 self._drawing.finish()
-        except BrokenPipeError:
-            return  # Nobody reads stderr any more; the execution goes on.
+        except OSError:
+            return  # stderr has no reader any more, or no room; the execution goes on.
         except Exception as defect:  # noqa: BLE001 - a defect of the display must not end the execution
             self._defect = defect
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import os
+import sys
+from typing import TextIO, TypeAlias
 
 import click
 
@@ -45,7 +47,10 @@ class Table:
 
 
 def paint(text: str, colour: str | None) -> str:
-    """The text in a colour, unless NO_COLOR says otherwise; `click.echo` removes colours where nobody sees them."""
-    import os
+    """The text in a colour, where stdout shows colours."""
+    return text if colour is None or not shows_colours(sys.stdout) else click.style(text, fg=colour)
 
-    return text if colour is None or os.environ.get("NO_COLOR") else click.style(text, fg=colour)
+
+def shows_colours(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that is to have colours: NO_COLOR is not set, and TERM is not `dumb`."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

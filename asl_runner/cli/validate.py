@@ -10,6 +10,7 @@ import click
 
 from asl_runner.cli.inputs import read_definition
 from asl_runner.cli.options import complete_definition
+from asl_runner.cli.table import shows_colours
 from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,5 +86,5 @@ def _report(checked: Sequence[Checked], format_: str) -> str:
         return render.as_github(checked)
     if format_ == "sarif":
         return render.as_sarif(checked, __version__)
-    color = sys.stdout.isatty()
+    color = shows_colours(sys.stdout)
     return "".join(render.as_text(item, color=color) for item in checked)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from command_line import FAIL, PASS, asl_runner, task, write
+from command_line import FAIL, PASS, asl_runner, environment, task, write
 
 
 def test_the_output_alone_is_on_stdout(tmp_path: Path) -> None:
@@ -157,3 +161,63 @@ def test_an_empty_workspace_lists_nothing(tmp_path: Path) -> None:
     assert (listed.returncode, listed.stdout) == (0, "")
     assert "No executions in" in listed.stderr
     assert json.loads(asl_runner(tmp_path, "list", "--json").stdout) == {"executions": []}
+
+
+@pytest.mark.parametrize("setting, coloured", [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_a_terminal_has_colours_unless_it_shall_not(tmp_path: Path, setting: dict[str, str], coloured: bool) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    write(tmp_path, "bad.asl.json", {"StartAt": "A", "States": {}})
+    asl_runner(tmp_path, "run", "-q", "order.asl.json")
+    for arguments in ("list", "describe latest", "history latest", "validate bad.asl.json", "run bad.asl.json"):
+        main, side = pty.openpty()
+        subprocess.run(
+            [sys.executable, "-m", "asl_runner", *arguments.split()],
+            cwd=tmp_path,
+            env={**environment(), "TERM": "xterm", **setting},
+            stdout=side,
+            stderr=side,
+            check=False,
+        )
+        os.close(side)
+        assert (b"\x1b[" in os.read(main, 1 << 16)) is coloured, arguments
+        os.close(main)
+
+
+def test_output_in_any_language_goes_anywhere(tmp_path: Path) -> None:
+    write(tmp_path, "echo.asl.json", {"StartAt": "Größe", "States": {"Größe": {"Type": "Succeed"}}})
+    for arguments in (["run", "echo.asl.json", "--input", '"深"'], ["describe", "latest"], ["history", "latest"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "asl_runner", *arguments],
+            cwd=tmp_path,
+            env={**environment(), "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            check=False,
+        )
+        assert (ran.returncode, b"defect" in ran.stderr) == (0, False), ran.stderr
+        assert "深".encode() in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, code, said",
+    [
+        ("--help >&-", 0, ""),
+        ("run -q order.asl.json >&-", 0, ""),
+        ("list >&-", 0, ""),
+        ("run order.asl.json 2>&-", 0, ""),
+        ("run order.asl.json 2>/dev/full", 0, ""),
+        ("run -q order.asl.json >/dev/full", 1, "Error: The output cannot be written: No space left on device.\n"),
+        ("history latest >/dev/full", 1, "Error: The output cannot be written: No space left on device.\n"),
+    ],
+)
+def test_output_that_cannot_go_anywhere(tmp_path: Path, arguments: str, code: int, said: str) -> None:
+    write(tmp_path, "order.asl.json", PASS)
+    asl_runner(tmp_path, "run", "-q", "order.asl.json")
+    ran = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m asl_runner {arguments}'],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (code, said)
