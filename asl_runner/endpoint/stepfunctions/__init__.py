@@ -7,14 +7,29 @@ answer in the same form. A refusal is a `ServiceError` with AWS's code and messa
 
 from __future__ import annotations
 
-from asl_runner.endpoint.stepfunctions import executions, express, histories, machines
+from asl_runner.endpoint.stepfunctions import (
+    aliases,
+    executions,
+    express,
+    histories,
+    machines,
+    tags,
+    test_state,
+    validation,
+    versions,
+)
 from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions
 
 OPERATIONS: dict[str, Operation] = {
     **machines.OPERATIONS,
+    **versions.OPERATIONS,
+    **aliases.OPERATIONS,
+    **tags.OPERATIONS,
+    **validation.OPERATIONS,
     **executions.OPERATIONS,
     **histories.OPERATIONS,
     **express.OPERATIONS,
+    **test_state.OPERATIONS,
 }
 """Every operation served, by its name in the model."""
 

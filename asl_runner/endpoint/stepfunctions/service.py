@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FRESH = 0.25
+"""Seconds for which what an ARN stands for is not looked up again; what this process changes is seen at once."""
+
 COMPILED = 256
 """Compiled machines kept, the most recently used."""
 
@@ -39,6 +42,7 @@ class StepFunctions:
         self.deliveries = Deliveries(self)
         """Of logs."""
         self._compiled: OrderedDict[str, StateMachine] = OrderedDict()
+        self._targets: dict[str, tuple[float, Target]] = {}
 
     async def start(self) -> None:
         """Makes the service ready for requests. Executions whose process is gone have ended."""
@@ -65,14 +69,25 @@ class StepFunctions:
 
         An exception of `work` undoes its changes and is raised here.
         """
-        return await self.workspace.writable.change(lambda connection: work(Machines(connection)))
+        try:
+            return await self.workspace.writable.change(lambda connection: work(Machines(connection)))
+        finally:
+            self._targets.clear()
 
     def target(self, arn: str) -> Target:
         """What an execution started by this ARN, of a state machine, version or alias, is to run.
 
         Raises `ServiceError` InvalidArn, StateMachineDoesNotExist or StateMachineDeleting.
         """
-        return self.read(lambda tables: resolve(tables, arn))
+        known = self._targets.get(arn)
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        target = self.read(lambda tables: resolve(tables, arn))
+        if target.version_arn is None:
+            if len(self._targets) >= COMPILED:
+                self._targets.clear()
+            self._targets[arn] = time.monotonic() + FRESH, target
+        return target
 
     def machine(self, definition: str) -> StateMachine:
         """The compiled machine of a definition, made once and kept.
@@ -83,12 +98,17 @@ class StepFunctions:
         if machine is None:
             from asl_runner.definition import load
 
-            machine = self._compiled[definition] = load(definition, name=DEFINITION)
-            if len(self._compiled) > COMPILED:
-                self._compiled.popitem(last=False)
+            machine = load(definition, name=DEFINITION)
+            self.keep(definition, machine)
         else:
             self._compiled.move_to_end(definition)
         return machine
+
+    def keep(self, definition: str, machine: StateMachine) -> None:
+        """Remembers a definition's compiled machine: it will be asked for soon."""
+        self._compiled[definition] = machine
+        if len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
 
 
 Operation: TypeAlias = Callable[[StepFunctions, dict[str, Any]], Awaitable[dict[str, Any]]]
