@@ -19,12 +19,13 @@ WAITING: Literal["waiting"] = "waiting"
 _TURN = 1024
 """States run without giving way to other work of the process."""
 
-_STEPS: dict[type[model.State], Callable[[Frame, Any], None]] = {
+STEPS: dict[type[model.State], Callable[[Frame, Any], None]] = {
     model.Pass: pass_.step,
     model.Choice: choice.step,
     model.Succeed: succeed.step,
     model.Fail: fail.step,
 }
+"""The states that ask nothing of the world, and what one visit of each does once it is entered."""
 
 
 def advance(frame: Frame) -> Literal["ended", "waiting"]:
@@ -33,7 +34,7 @@ def advance(frame: Frame) -> Literal["ended", "waiting"]:
         state = frame.todo
         if state is None:
             return ENDED
-        step = _STEPS.get(state.__class__)
+        step = STEPS.get(state.__class__)
         if step is None:
             return WAITING
         enter(frame, state)

@@ -19,7 +19,8 @@ TIMEOUT = "States.Timeout"
 class Failure(Exception):
     """A state failed with `error` and `cause`, either of which may be absent.
 
-    `catchable` is false for what Retry and Catch never see; `task` says a task reported it (`States.TaskFailed`
+    `message` is the cause without the words that name a place in a history; `catchable` is false for what Retry and
+    Catch never see; `task` says a task reported it (`States.TaskFailed`
     matches); `heartbeat` that it is a missed heartbeat (`States.HeartbeatTimeout` matches).
     """
 
@@ -31,10 +32,12 @@ class Failure(Exception):
         catchable: bool = True,
         task: bool = False,
         heartbeat: bool = False,
+        message: str | None = None,
     ) -> None:
         super().__init__(error, cause)
         self.error = error
         self.cause = cause
+        self.message = cause if message is None else message
         self.catchable = catchable
         self.task = task
         self.heartbeat = heartbeat
@@ -57,7 +60,7 @@ def runtime_failure(state: str, event_id: int, message: str, error: str = RUNTIM
     """
     prefix = f"An error occurred while executing the state '{state}' (entered at the event id #{event_id}). "
     cause = message if error == REFERENCE_PATH_CONFLICT else prefix + message
-    return Failure(error, cause, catchable=error == QUERY_EVALUATION_ERROR)
+    return Failure(error, cause, catchable=error == QUERY_EVALUATION_ERROR, message=message)
 
 
 def data_limit_failure(name: str, *, catchable: bool) -> Failure:
@@ -66,6 +69,11 @@ def data_limit_failure(name: str, *, catchable: bool) -> Failure:
         f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
     )
     return Failure(DATA_LIMIT_EXCEEDED, cause, catchable=catchable, task=catchable)
+
+
+def threshold_failure() -> Failure:
+    """More iterations of a Map failed than are tolerated (recorded)."""
+    return Failure(EXCEED_TOLERATED_FAILURE_THRESHOLD, "The specified tolerated failure threshold was exceeded")
 
 
 def variables_failure(state: str) -> Failure:

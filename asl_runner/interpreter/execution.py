@@ -23,12 +23,13 @@ from asl_runner.interpreter.states import map_, parallel, task, wait
 
 Status: TypeAlias = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
-_PERFORMERS: Mapping[type[model.State], Performer] = {
+PERFORMERS: Mapping[type[model.State], Performer] = {
     model.Task: task.perform,
     model.Wait: wait.perform,
     model.Parallel: parallel.perform,
     model.Map: map_.perform,
 }
+"""The states that ask the world, and what performs a visit of each."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class Execution:
         self._input = input
         self._ports = ports
         self._log = HistoryLog(ports.clock, ports.journal, limits.history_events)
-        self._run = Run(info, ports, limits, self._log, execution_context(info, input), _PERFORMERS)
+        self._run = Run(info, ports, limits, self._log, execution_context(info, input), PERFORMERS)
         self._frame = Frame(self._run, machine, "", input, 0, {})
         self._frame.text = input_text
         self._task: asyncio.Task[None] | None = None

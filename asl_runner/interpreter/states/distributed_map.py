@@ -73,7 +73,7 @@ async def _opened(frame: Frame, state: Map, settings: MapRunSettings, *, items: 
 
 
 def batches_of(state: Map, effective: Json, items: Json, frame: Frame) -> Iterator[Batch]:
-    """What each child execution gets, as ItemSelector and ItemBatcher make it of the items. Raises `ExpressionError`."""
+    """What each child execution gets: the items after ItemSelector and ItemBatcher. Raises `ExpressionError`."""
     inputs = (selected(state, effective, item, frame) for item in map_items(items))
     if state.item_batcher is None:
         return ((input, 1) for input in inputs)

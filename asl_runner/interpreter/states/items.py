@@ -34,9 +34,15 @@ def items_of(state: Map, effective: Json, frame: Frame) -> Json:
         return items
     items = effective if state.items_path is None else _at(state.items_path, effective, frame)
     if not isinstance(items, list):
-        path = "$" if state.items_path is None else state.items_path.text
-        raise ExpressionError(f'Reference path "{path}" must point to array.')
+        raise ExpressionError(f'Reference path "{_shown_path(state.items_path)}" must point to array.')
     return items
+
+
+def _shown_path(path: Path | None) -> str:
+    """A path as the service writes it: one into the context object has a single `$` (recorded)."""
+    if path is None:
+        return "$"
+    return path.text[1:] if path.root == "context" else path.text
 
 
 def _takes_objects(state: Map) -> bool:

@@ -1,0 +1,142 @@
+"""Mocked results of service integrations, compared with what the service's API answers.
+
+STRICT asks for all required members and that those present fit; PRESENT only the latter; NONE for nothing. Members the
+API does not have may be there. Source: API reference, MockInput; recorded refusals.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asl_runner.definition.resource import Resource
+from asl_runner.endpoint.stepfunctions.errors import invalid
+from asl_runner.expressions.environment import Json
+from asl_runner.sagemaker.errors import ServiceError
+
+_BOTOCORE_NAMES = {"elasticmapreduce": "emr", "states": "stepfunctions"}
+"""Optimized integrations whose service botocore names otherwise."""
+
+_FREE = {("lambda", "invoke"): "Payload"}
+"""Members that hold any JSON in the integration, whatever the API says."""
+
+_AWAITED = {"states": ("describeExecution", "Output"), "sagemaker": ("describe", "")}
+"""What a `.sync` task answers with, by service: an action, or what takes the place of `create` in the task's own."""
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), "a string"),
+    "blob": ((str,), "a string"),
+    "timestamp": ((str,), "a string"),
+    "character": ((str,), "a string"),
+    "integer": ((int, float), "a number"),
+    "long": ((int, float), "a number"),
+    "float": ((int, float), "a number"),
+    "double": ((int, float), "a number"),
+    "bigdecimal": ((int, float), "a number"),
+    "boolean": ((bool,), "a boolean"),
+    "list": ((list,), "an array"),
+    "map": ((dict,), "an object"),
+    "structure": ((dict,), "an object"),
+}
+"""What a value of each type of shape is in JSON."""
+
+
+def check_result(resource: Resource, result: Json, mode: str) -> None:
+    """Raises `ServiceError` ValidationException for a result the integration could not have given."""
+    if mode == "NONE" or resource.kind not in ("service", "aws-sdk") or resource.pattern == "waitForTaskToken":
+        return
+    shape, free = _answer_shape(resource)
+    if shape is None:
+        return
+    if not isinstance(result, dict):
+        raise invalid("Mocked result must be a JSON object.")
+    _Answer(sdk=resource.kind == "aws-sdk", strict=mode == "STRICT", free=free).structure(shape, result)
+
+
+def _answer_shape(resource: Resource) -> tuple[Any, str]:
+    """The shape of the answer and the member of it that may be anything; no shape where no API is known."""
+    from asl_runner.resources.aws import models
+
+    service, action = resource.service, resource.action
+    free = _FREE.get((service, action), "")
+    if resource.pattern:
+        if service not in _AWAITED:
+            return None, ""
+        awaited, free = _AWAITED[service]
+        action = awaited if awaited != "describe" else f"describe{action.removeprefix('create')}"
+    try:
+        if resource.kind == "aws-sdk":
+            name = models.botocore_name(service.removeprefix("aws-sdk:"))
+        else:
+            name = _BOTOCORE_NAMES.get(service, service)
+            if name not in models.services().values():
+                return None, ""
+        return models.operation(name, action).output_shape, free
+    except models.UnknownOperation:
+        return None, ""
+
+
+class _Answer:
+    """Checks one result."""
+
+    def __init__(self, *, sdk: bool, strict: bool, free: str) -> None:
+        self._sdk = sdk
+        self._strict = strict
+        self._free = free
+
+    def structure(self, shape: Any, value: dict[str, Json]) -> None:
+        """The members of an object."""
+        names = {self._name(shape, member): member for member in shape.members}
+        if self._strict:
+            for name, member in names.items():
+                if member in shape.required_members and name not in value:
+                    raise _refused(f"Required field '{name}' is missing")
+        for name, item in value.items():
+            if name in names and name != self._free:
+                self._value(name, shape.members[names[name]], item)
+
+    def _name(self, shape: Any, member: str) -> str:
+        from asl_runner.resources.aws.names import capitalized, sdk_member
+
+        return str(sdk_member(shape.name, member) if self._sdk else capitalized(member))
+
+    def _value(self, name: str, shape: Any, value: Json) -> None:
+        kind = shape.type_name
+        types, words = _KINDS[kind]
+        if type(value) not in types:
+            raise _refused(f"Field '{name}' must be {words}")
+        match kind:
+            case "structure":
+                if not getattr(shape, "is_document_type", False):
+                    self.structure(shape, value)
+            case "list":
+                for item in value:
+                    self._value(name, shape.member, item)
+            case "map":
+                for item in value.values():
+                    self._value(name, shape.value, item)
+            case "string" | "blob":
+                _check_text(name, shape, value)
+            case "integer" | "long" | "float" | "double":
+                _check_number(name, shape, value)
+
+
+def _check_text(name: str, shape: Any, value: str) -> None:
+    rules = shape.metadata
+    if rules.get("enum") and value not in rules["enum"]:
+        raise _refused(f"Field '{name}' is not an expected value")
+    if len(value) < rules.get("min", 0):
+        raise _refused(f"Field '{name}' is smaller than the minimum length")
+    if len(value) > rules.get("max", len(value)):
+        raise _refused(f"Field '{name}' exceeds the maximum length")
+
+
+def _check_number(name: str, shape: Any, value: float) -> None:
+    rules = shape.metadata
+    if value < rules.get("min", value):
+        raise _refused(f"Field '{name}' is less than the minimum value")
+    if value > rules.get("max", value):
+        raise _refused(f"Field '{name}' exceeds the maximum value")
+
+
+def _refused(reason: str) -> ServiceError:
+    return invalid(f"Mock result schema validation error: {reason}")
