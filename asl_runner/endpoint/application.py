@@ -13,8 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asl_runner.endpoint import faults
+from asl_runner.endpoint.lambda_.service import Lambda
 from asl_runner.endpoint.origin import is_foreign
 from asl_runner.endpoint.protocol import Answer, JsonApi
+from asl_runner.endpoint.rest import HttpRequest, RestApi
 from asl_runner.endpoint.stepfunctions import OPERATIONS, StepFunctions
 from asl_runner.endpoint.wsgi import WsgiPart
 
@@ -29,6 +31,9 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 JSON_LIMIT = 1 << 20
 """Bytes of a request to Step Functions. Source: Step Functions quotas, "Maximum request size"."""
 
+LAMBDA_LIMIT = 69_905_067
+"""Bytes of a request to Lambda: an archive of 50 MB in base64. Source: the service's own refusal of larger ones."""
+
 DEFAULT_LIMIT = 1 << 30
 """Bytes of a request to S3 and moto's services, unless said otherwise; they are held in memory."""
 
@@ -37,6 +42,7 @@ LONG_POLLS = frozenset({"GetActivityTask"})
 
 _CONTENT_TYPES = (b"application/x-amz-json-1.", b"application/json")
 _SERVICE = re.compile(rb"Credential=[^/&]+/[^/]+/[^/]+/([^/]+)/aws4_request")
+_LAMBDA_PATH = re.compile(rb"/20\d\d-\d\d-\d\d/(functions|tags|account-settings|event-source-mappings|layers)(/|$)")
 _NAMESPACES = {"stepfunctions": "com.amazonaws.swf.service.v2.model"}
 
 
@@ -49,6 +55,8 @@ class Application:
         self._limit = request_limit
         calls = {name: partial(call, self.stepfunctions) for name, call in OPERATIONS.items()}
         self._states = JsonApi("stepfunctions", calls, namespace=_NAMESPACES["stepfunctions"])
+        self.lambda_ = Lambda(workspace)
+        self._functions: RestApi | None = None
         self._others = WsgiPart(self._load_others)
         self._polls: set[asyncio.Task[Answer]] = set()
 
@@ -79,8 +87,24 @@ class Application:
         prefix, _, name = headers.get(b"x-amz-target", b"").partition(b".")
         if prefix == b"AWSStepFunctions":
             await self._json(self._states, name.decode("latin-1"), headers, receive, send)
+        elif not prefix and _is_lambda(scope, headers):
+            await self._lambda(scope, headers, receive, send)
         else:
             await self._other(scope, headers, receive, send)
+
+    async def _lambda(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        if self._functions is None:
+            from asl_runner.endpoint.lambda_ import OPERATIONS as CALLS
+
+            self._functions = RestApi("lambda", {name: partial(call, self.lambda_) for name, call in CALLS.items()})
+        body = await read_body(receive, LAMBDA_LIMIT)
+        if body is None:
+            text = f"Request must be smaller than {LAMBDA_LIMIT} bytes"
+            answer = self._functions.fault(faults.Fault(code="RequestTooLargeException", message=text, status=413))
+        else:
+            path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+            answer = await self._functions.answer(HttpRequest(scope["method"], path, query, headers), body)
+        await _send(send, answer, close=body is None)
 
     async def _json(self, api: JsonApi, name: str, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         body = await read_body(receive, JSON_LIMIT)
@@ -133,6 +157,12 @@ _FOREIGN = (
     "This request comes from a web page of another site. Pages may not use this endpoint: it runs code on this machine."
 )
 _STOPPING = faults.Fault(code="ServiceUnavailable", message="The endpoint is shutting down.", status=503)
+
+
+def _is_lambda(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Whether a request without a target is for Lambda: signed for it, or not signed and with one of its paths."""
+    service = signed_for(headers)
+    return service == b"lambda" or (not service and _LAMBDA_PATH.match(scope["raw_path"]) is not None)
 
 
 def signed_for(headers: dict[bytes, bytes]) -> bytes:

@@ -45,8 +45,8 @@ class Created(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     aliases: dict[str, Document] = {}
     """AliasConfiguration documents by name."""
     tags: dict[str, str] = {}
-    policy: dict[str, dict[str, Any]] = {}
-    """Statements of its resource policy by id; `""`, or the qualifier they are for, is their first key."""
+    policy: dict[str, dict[str, Document]] = {}
+    """Statements of its resource policies: by qualifier (empty for none), then by id."""
     last_version: int = 0
 
     def snapshot(self, qualifier: str) -> Snapshot | None:

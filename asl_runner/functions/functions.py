@@ -55,7 +55,7 @@ class Functions:
     `inline` (see there), for functions whose table names none. `environment` gives the variables every function gets
     (region, `AWS_ENDPOINT_URL`, credentials); it is asked when a worker starts. `logs` is the folder for logs.
     `client` chooses the runtime client of worker processes, by default AWS's where it is installed. `created` finds
-    functions made through Lambda's API. `isolated` runs every function in a process of its own, whatever its table says.
+    functions made through Lambda's API. `isolated` runs every function in a process of its own, whatever is written.
 
     Call `close` when done: workers live until then.
     """
