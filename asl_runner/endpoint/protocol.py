@@ -7,7 +7,6 @@ protocols"; the texts of refusals are those of the services (reference 23).
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
@@ -18,6 +17,7 @@ from asl_runner.endpoint import faults
 from asl_runner.endpoint.constraints import Constraints, Holds
 from asl_runner.endpoint.faults import Fault
 from asl_runner.endpoint.wire import Convert, Mismatch, Wire
+from asl_runner.history.identifiers import random_uuid
 from asl_runner.sagemaker import validation
 
 Call: TypeAlias = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -149,4 +149,4 @@ def invalid(request: Mapping[str, Any], shape: Any, open_enums: frozenset[str]) 
 
 
 def _request_id() -> Headers:
-    return [(b"x-amzn-requestid", str(uuid.uuid4()).encode())]
+    return [(b"x-amzn-requestid", random_uuid().encode())]

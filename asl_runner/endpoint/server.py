@@ -141,6 +141,7 @@ def _uvicorn(application: Application) -> Any:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACE,
             backlog=2048,

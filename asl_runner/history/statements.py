@@ -46,13 +46,15 @@ SELECT DISTINCT name FROM executions WHERE name >= :low AND name < :high ORDER B
 
 ADD_DEFINITION = "INSERT INTO definitions (text) VALUES (:definition) ON CONFLICT DO NOTHING"
 
+DEFINITION_KEY = "SELECT id FROM definitions WHERE text = :definition"
+
 CREATE = """
 INSERT INTO executions (
     arn, name, machine_arn, machine_name, definition, role_arn, input, seed, status, start, stop, output, error, cause,
     redrive_count, redrive_time, owner, pid, type, version_arn, alias_arn, map_run_arn, item_count, trace_header,
     settings
 ) VALUES (
-    :arn, :name, :machine_arn, :machine_name, (SELECT id FROM definitions WHERE text = :definition), :role_arn, :input,
+    :arn, :name, :machine_arn, :machine_name, :definition, :role_arn, :input,
     :seed, :status, :start, :stop, :output, :error, :cause, :redrive_count, :redrive_time, :owner, :pid,
     :type, :version_arn, :alias_arn, :map_run_arn, :item_count, :trace_header, :settings
 ) ON CONFLICT DO NOTHING

@@ -32,6 +32,9 @@ T = TypeVar("T")
 _PAGE = 8
 """Segments read at a time."""
 
+_KEYS = 1024
+"""Keys remembered to save looking them up."""
+
 _END = (1 << 63) - 1
 
 
@@ -108,12 +111,29 @@ class Store:
         parameters = structs.asdict(owned)
 
         def create(connection: sqlite3.Connection) -> ExecutionRecord:
-            connection.execute(statements.ADD_DEFINITION, parameters)
-            if connection.execute(statements.CREATE, parameters).rowcount == 0:
+            parameters["definition"] = self._definition(connection, owned.definition)
+            added = connection.execute(statements.CREATE, parameters)
+            if added.rowcount == 0:
                 raise ExecutionExists(f"Execution Already Exists: '{owned.arn}'")
+            keys = self._writing().keys
+            if len(keys) >= _KEYS:
+                keys.clear()
+            keys[owned.arn] = int(added.lastrowid or 0)
             return owned
 
         return create
+
+    def _definition(self, connection: sqlite3.Connection, text: str) -> int:
+        """The key of a definition, which is added when new."""
+        known = self._writing().definitions
+        key = known.get(text)
+        if key is None:
+            connection.execute(statements.ADD_DEFINITION, {"definition": text})
+            key = int(connection.execute(statements.DEFINITION_KEY, {"definition": text}).fetchone()[0])
+            if len(known) >= _KEYS:
+                known.clear()
+            known[text] = key
+        return key
 
     def submit_finish(
         self,

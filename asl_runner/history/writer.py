@@ -105,6 +105,10 @@ class Writer:
         self._pending = 0
         self._allowance = MAX_PENDING_EVENTS
         self._closed = False
+        self.keys: dict[str, int] = {}
+        """Keys of executions just added, by ARN, for their first events; belongs to the thread."""
+        self.definitions: dict[str, int] = {}
+        """Keys of definitions that are there, by text; belongs to the thread."""
 
     def append(self, line: Line, events: Sequence[Event]) -> None:
         """Takes events of one execution. Waits only while too much is waiting to be written."""
@@ -183,13 +187,15 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             results = [(call, _answer(call, connection)) for call in batch.calls]
             for line, (first, last, blob) in blobs:
-                if _known(line, connection):
+                if self._known(line, connection):
                     connection.execute(
                         statements.ADD_SEGMENT,
                         {"execution": line.execution, "first": first, "last": last, "events": blob},
                     )
             connection.execute("COMMIT")
         except BaseException as failure:  # noqa: BLE001 - whoever waits for this batch raises it
+            self.keys.clear()
+            self.definitions.clear()
             if connection.in_transaction:
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
@@ -198,6 +204,17 @@ class Writer:
             size = sum(len(blob) for _, (_, _, blob) in blobs)
             self._allowance = max(1, min(MAX_PENDING_EVENTS, MAX_PENDING_BYTES * batch.count // size))
         return results, None
+
+    def _known(self, line: Line, connection: sqlite3.Connection) -> bool:
+        if line.execution is None and line.failure is None:
+            line.execution = self.keys.pop(line.arn, None)
+            if line.execution is None:
+                row = connection.execute(statements.KEY, {"arn": line.arn}).fetchone()
+                if row is None:
+                    line.failure = RuntimeError(f"events of {line.arn}, which was never created")
+                else:
+                    line.execution = row[0]
+        return line.failure is None
 
     def _explained(self, failure: BaseException) -> BaseException:
         known = workspace_error(self._path, failure) if isinstance(failure, sqlite3.Error) else None
@@ -252,16 +269,6 @@ def _encoded(line: Line, events: Sequence[Event]) -> list[tuple[int, int, bytes]
     except (TypeError, ValueError) as failure:
         line.failure = failure
         return []
-
-
-def _known(line: Line, connection: sqlite3.Connection) -> bool:
-    if line.execution is None and line.failure is None:
-        row = connection.execute(statements.KEY, {"arn": line.arn}).fetchone()
-        if row is None:
-            line.failure = RuntimeError(f"events of {line.arn}, which was never created")
-        else:
-            line.execution = row[0]
-    return line.failure is None
 
 
 def _wake(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +16,7 @@ from asl_runner.endpoint.stepfunctions.redrivable import redrive_status
 from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_input, checked_name
 from asl_runner.endpoint.stepfunctions.targets import required
 from asl_runner.history import interchange
+from asl_runner.history.identifiers import random_uuid
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
 from asl_runner.sagemaker.errors import ServiceError
 
@@ -37,7 +37,7 @@ async def start_execution(service: StepFunctions, request: dict[str, Any]) -> di
         return {"executionArn": record.arn, "startDate": record.start}
     machine = service.machine(target.definition)
     given = name is not None
-    name = name or str(uuid.uuid4())
+    name = name or random_uuid()
     arn = service.arn("execution", f"{target.name}:{name}")
     record = execution_record(service, target, arn, name, text, request.get("traceHeader"))
     try:

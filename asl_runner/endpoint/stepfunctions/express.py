@@ -6,11 +6,11 @@ They are kept like others, for the local lists and pages, but no operation of th
 from __future__ import annotations
 
 import math
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from asl_runner.endpoint.stepfunctions.kept import execution_record, launch
 from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_input, checked_name
+from asl_runner.history.identifiers import random_uuid
 from asl_runner.history.interchange import moment
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.sagemaker.errors import ServiceError
@@ -31,8 +31,8 @@ async def start_express(
     service: StepFunctions, target: Target, name: str | None, text: bytes, value: Json, trace_header: str | None
 ) -> RunningExecution:
     """Starts an Express execution and waits for nothing."""
-    name = name or str(uuid.uuid4())
-    arn = service.arn("express", f"{target.name}:{name}:{uuid.uuid4()}")
+    name = name or random_uuid()
+    arn = service.arn("express", f"{target.name}:{name}:{random_uuid()}")
     record = execution_record(service, target, arn, name, text, trace_header)
     return await launch(service, service.machine(target.definition), value, record, taken=False)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import msgspec
 from asl_runner.endpoint.stepfunctions.arns import parse_arn
 from asl_runner.endpoint.stepfunctions.logs import log_of
 from asl_runner.errors import NotFound
+from asl_runner.history.identifiers import random_hex
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.sagemaker.errors import ServiceError
 
@@ -67,7 +67,7 @@ def execution_record(
         input=input,
         start=service.now(),
         role_arn=target.role_arn,
-        seed=uuid.uuid4().hex,
+        seed=random_hex(),
         type=target.type,
         version_arn=target.version_arn,
         alias_arn=target.alias_arn,
