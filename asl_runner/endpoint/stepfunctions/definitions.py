@@ -35,10 +35,22 @@ def problems(definition: str, type: str) -> tuple[StateMachine | None, list[Diag
     machine, found = check_read(document)
     if type == "EXPRESS" and isinstance(document.value, dict):
         found = _merged(found, _unsupported_in_express(document))
-    known = [problem for problem in found if problem.aws_code]
+    known = _as_reported(found)
     if any(problem.severity == "error" for problem in known):
         machine = None
     return machine, sorted(known, key=lambda problem: problem.aws_code in _NO_LOCATION)
+
+
+def _as_reported(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Those the service reports. Where `Credentials` have no role it says nothing more of them (recorded)."""
+    without_role = {
+        problem.location for problem in found if problem.message.startswith("The field 'RoleArn' is required")
+    }
+    return [
+        problem
+        for problem in found
+        if problem.aws_code and not (problem.code == "ASL102" and problem.location in without_role)
+    ]
 
 
 def check_definition(definition: str, type: str) -> StateMachine:

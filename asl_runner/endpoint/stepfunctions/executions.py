@@ -15,6 +15,7 @@ from asl_runner.endpoint.stepfunctions.paging import cut_page, decode_token, pag
 from asl_runner.endpoint.stepfunctions.redrivable import redrive_status
 from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_input, checked_name
 from asl_runner.endpoint.stepfunctions.targets import required
+from asl_runner.endpoint.stepfunctions.variables import variable_references
 from asl_runner.history import interchange
 from asl_runner.history.identifiers import random_uuid
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
@@ -165,6 +166,8 @@ async def describe_state_machine_for_execution(service: StepFunctions, request: 
         answer["label"] = record.machine_arn.rpartition("/")[2]
     if request.get("includedData") == "METADATA_ONLY":
         answer["definition"] = "{}"
+    elif references := variable_references(record.definition):
+        answer["variableReferences"] = references
     return answer
 
 
