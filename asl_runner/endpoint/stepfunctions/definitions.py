@@ -19,6 +19,9 @@ from asl_runner.sagemaker.errors import ServiceError
 NAME = "definition.json"
 """What definitions in requests are called; by its ending they are read as JSON and never as YAML."""
 
+_PLAIN = "\ue000"
+"""Put into `${`, which deployment tools replace and the checks let stand, but which means nothing to the service."""
+
 _NO_LOCATION = frozenset({"MISSING_END_STATE"})
 """Codes whose problems have no place."""
 
@@ -28,6 +31,14 @@ def problems(definition: str, type: str) -> tuple[StateMachine | None, list[Diag
 
     `type` is STANDARD or EXPRESS. Diagnostics that the service does not know are left out.
     """
+    if "${" in definition:
+        _, found = _checked(definition.replace("${", f"${_PLAIN}{{"), type)
+        if _has_errors(found):
+            return None, [_restored(problem) for problem in found]
+    return _checked(definition, type)
+
+
+def _checked(definition: str, type: str) -> tuple[StateMachine | None, list[Diagnostic]]:
     document = read_document(definition, name=NAME)
     text_problem = _of_text(definition, document)
     if text_problem is not None:
@@ -36,9 +47,20 @@ def problems(definition: str, type: str) -> tuple[StateMachine | None, list[Diag
     if type == "EXPRESS" and isinstance(document.value, dict):
         found = _merged(found, _unsupported_in_express(document))
     known = _as_reported(found)
-    if any(problem.severity == "error" for problem in known):
-        machine = None
-    return machine, sorted(known, key=lambda problem: problem.aws_code in _NO_LOCATION)
+    return None if _has_errors(known) else machine, sorted(known, key=lambda item: item.aws_code in _NO_LOCATION)
+
+
+def _has_errors(found: list[Diagnostic]) -> bool:
+    return any(problem.severity == "error" for problem in found)
+
+
+def _restored(problem: Diagnostic) -> Diagnostic:
+    location = problem.location
+    return replace(
+        problem,
+        message=problem.message.replace(_PLAIN, ""),
+        location=None if location is None else location.replace(_PLAIN, ""),
+    )
 
 
 def _as_reported(found: list[Diagnostic]) -> list[Diagnostic]:
@@ -57,7 +79,7 @@ def check_definition(definition: str, type: str) -> StateMachine:
     """The compiled machine. Raises `ServiceError` InvalidDefinition with all errors in one text."""
     machine, found = problems(definition, type)
     errors = [problem for problem in found if problem.severity == "error"]
-    if machine is not None and not errors:
+    if machine is not None:
         return machine
     for problem in errors:
         if problem.code == "ASL307" and problem.message.startswith("Label contains"):
