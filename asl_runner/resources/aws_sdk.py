@@ -37,8 +37,8 @@ class AwsSdkTasks:
             request = to_request(given, operation.input_shape)
         except NullMembers as nulls:
             raise errors.refused(Refusal.of_request(str(nulls))) from None
-        answered = self._clients.call(service, operation, request, errors)
-        return sdk_answer(answered.answer, operation.output_shape)
+        answer = self._clients.call(service, operation, request, errors)
+        return sdk_answer(answer, operation.output_shape)
 
 
 def problem(resource: Resource) -> str | None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from msgspec import Struct
-
-from asl_runner.resources.aws import models
+from asl_runner.interpreter.ports import TaskFailed
+from asl_runner.resources.aws import models, strictness
 from asl_runner.resources.aws.errors import OptimizedErrors, Refusal, SdkErrors
 
 THREADS = 64
@@ -27,11 +25,12 @@ _PATIENCE = 310
 T = TypeVar("T")
 
 
-class Answered(Struct, frozen=True):
-    """A call that succeeded: botocore's answer and the model of the operation."""
+class Refused(TaskFailed):
+    """A service refused a call; `code` is its error code."""
 
-    answer: Mapping[str, Any]
-    operation: Any
+    def __init__(self, failure: TaskFailed, code: str) -> None:
+        super().__init__(failure.error, failure.cause)
+        self.code = code
 
 
 class AwsClients:
@@ -63,21 +62,34 @@ class AwsClients:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def call(
-        self, service: str, operation: Any, request: Mapping[str, Any], errors: SdkErrors | OptimizedErrors
-    ) -> Answered:
-        """Calls a service by botocore's name; blocks. Raises `TaskFailed` as `errors` words it."""
+        self, service: str, operation: Any, request: dict[str, Any], errors: SdkErrors | OptimizedErrors
+    ) -> dict[str, Any]:
+        """botocore's answer of a service by botocore's name; blocks. Raises `Refused`, and `TaskFailed` without one."""
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError
 
+        name = f"{service}.{operation.name}"
+        endpoint = self.endpoint_url
+        if endpoint is not None:
+            if (host := strictness.unknown_host(request, endpoint)) is not None:
+                raise errors.unreachable(f"{host}: Name or service not known")
+            if (refusal := strictness.refusal(name, request)) is not None:
+                raise Refused(errors.refused(refusal), refusal.code)
+        method = getattr(self.client(service), xform_name(operation.name))
+
+        def send(request: dict[str, Any]) -> dict[str, Any]:
+            answer: dict[str, Any] = method(**request)
+            return answer
+
         try:
-            client = self.client(service)
-            self._check_queue(request, errors)
-            answer = getattr(client, xform_name(operation.name))(**request)
+            return send(request) if endpoint is None else strictness.ask(name, request, send)
         except ClientError as error:
-            raise errors.refused(Refusal.of(error.response)) from error
+            refusal = Refusal.of(error.response)
+            if endpoint is not None:
+                refusal = strictness.reworded(name, request, refusal)
+            raise Refused(errors.refused(refusal), refusal.shape or refusal.code) from error
         except BotoCoreError as error:
             raise errors.unreachable(_reason(error)) from error
-        return Answered(answer, operation)
 
     def client(self, service: str) -> Any:
         """botocore's client of a service, made once."""
@@ -116,17 +128,6 @@ class AwsClients:
             aws_session_token="local",
             config=config,
         )
-
-    def _check_queue(self, request: Mapping[str, Any], errors: SdkErrors | OptimizedErrors) -> None:
-        """SQS is asked at the queue's own URL: a host that is neither here nor AWS's is not found from here."""
-        url = request.get("QueueUrl")
-        endpoint = self.endpoint_url
-        if endpoint is None or not isinstance(url, str) or "://" not in url:
-            return
-        host = urlsplit(url).hostname or ""
-        known = {"localhost", "127.0.0.1", "::1", urlsplit(endpoint).hostname}
-        if host not in known and not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".localhost")):
-            raise errors.unreachable(f"{host}: Name or service not known")
 
 
 def _reason(error: Exception) -> str:
