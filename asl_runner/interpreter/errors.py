@@ -20,8 +20,8 @@ class Failure(Exception):
     """A state failed with `error` and `cause`, either of which may be absent.
 
     `message` is the cause without the words that name a place in a history; `catchable` is false for what Retry and
-    Catch never see; `task` says a task reported it (`States.TaskFailed`
-    matches); `heartbeat` that it is a missed heartbeat (`States.HeartbeatTimeout` matches).
+    Catch never see; `task` says a task reported it (`States.TaskFailed` matches); `heartbeat` that it is a missed
+    heartbeat (`States.HeartbeatTimeout` matches).
     """
 
     def __init__(

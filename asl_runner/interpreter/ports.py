@@ -72,6 +72,17 @@ class ExecutionInfo(Struct, frozen=True, kw_only=True):
     """The alias that led to that version."""
 
 
+class HttpExchange(Struct, frozen=True, kw_only=True):
+    """What an HTTP Task sent and got, each part a text; names as in `InspectionData` of the API of Step Functions."""
+
+    request: dict[str, str]
+    """`protocol`, `method`, `url`, `headers`, `body`: without what the connection added."""
+    revealed: dict[str, str]
+    """The same with it, secrets included: what was sent."""
+    response: dict[str, str]
+    """`protocol`, `statusCode`, `statusMessage`, `headers`, `body`."""
+
+
 class TaskCall(Struct, kw_only=True):
     """One attempt of one Task: what is asked, and how its handler reports progress.
 
@@ -103,6 +114,8 @@ class TaskCall(Struct, kw_only=True):
     """The API call of a `.sync` or callback task was answered; the job or callback is now awaited."""
     beat: Callable[[], None] = lambda: None
     """A heartbeat arrived."""
+    exchanged: Callable[[HttpExchange], None] = lambda exchange: None
+    """An HTTP Task got its response, whatever its status."""
 
 
 class TaskFailed(Exception):

@@ -6,7 +6,7 @@ computed, but nothing is waited for and no other state is entered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from asl_runner.interpreter.inspection import Note, observed
 from asl_runner.interpreter.life import enter, field_failure
 from asl_runner.interpreter.limits import AWS_LIMITS, Limits
 from asl_runner.interpreter.log import HistoryLog
-from asl_runner.interpreter.ports import ExecutionInfo, Ports
+from asl_runner.interpreter.ports import ExecutionInfo, HttpExchange, Ports, TaskCall, Tasks
 from asl_runner.interpreter.retry import find_catcher, find_retrier, retry_delay
 
 
@@ -100,6 +100,19 @@ class Unrecorded:
 
     async def commit(self) -> None:
         """There is nothing to wait for."""
+
+
+class ObservedTasks:
+    """A `Tasks` port that tells `exchanged` what HTTP Tasks send and get."""
+
+    def __init__(self, tasks: Tasks, exchanged: Callable[[HttpExchange], None]) -> None:
+        self._tasks = tasks
+        self._exchanged = exchanged
+
+    async def call(self, call: TaskCall) -> Json:
+        """The answer of the port behind."""
+        call.exchanged = self._exchanged
+        return await self._tasks.call(call)
 
 
 class _Alone(Frame):

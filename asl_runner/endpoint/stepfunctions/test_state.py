@@ -15,6 +15,7 @@ from msgspec import UNSET
 from asl_runner.definition.model import Task
 from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.endpoint.stepfunctions.requests import checked_input
+from asl_runner.endpoint.stepfunctions.settings import check_role
 from asl_runner.endpoint.stepfunctions.test_state_context import checked_context
 from asl_runner.endpoint.stepfunctions.test_state_definition import Tested, tested
 from asl_runner.endpoint.stepfunctions.test_state_inspection import Inspection
@@ -26,7 +27,7 @@ from asl_runner.interpreter.errors import TIMEOUT, Failure
 from asl_runner.interpreter.execution import PERFORMERS
 from asl_runner.interpreter.mocked import Mock, MockedTasks, TooManyFailedIterations, performers
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
-from asl_runner.interpreter.visit import Given, Unrecorded, Visit, visit
+from asl_runner.interpreter.visit import Given, ObservedTasks, Unrecorded, Visit, visit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,8 @@ async def run_test(service: StepFunctions, request: dict[str, Any]) -> dict[str,
     subject.check_supported(mocked=mocked)
     if not mocked and isinstance(subject.state, Task) and "roleArn" not in request:
         raise invalid("RoleArn must be specified when testing a Task state")
+    if "roleArn" in request:
+        check_role(request["roleArn"])
     _, input = checked_input(request)
     configuration = request.get("stateConfiguration", {})
     given = Given(
@@ -60,8 +63,9 @@ async def run_test(service: StepFunctions, request: dict[str, Any]) -> dict[str,
     except TooManyFailedIterations as problem:
         raise too_many_failures() from problem
     answer = _answer(seen)
-    if request.get("inspectionLevel", "INFO") != "INFO":
-        answer["inspectionData"] = inspection.shown(seen)
+    level = request.get("inspectionLevel", "INFO")
+    if level != "INFO":
+        answer["inspectionData"] = inspection.shown(seen, level, reveal=request.get("revealSecrets", False))
     return answer
 
 
@@ -78,7 +82,8 @@ async def _visit(
     mock: Mock | None,
     inspection: Inspection,
 ) -> Visit:
-    tasks = service.workspace.local.tasks if mock is None else MockedTasks(mock)
+    world = service.workspace.local.tasks if mock is None else MockedTasks(mock)
+    tasks = ObservedTasks(world, inspection.exchanged)
     ports = Ports(clock=RealClock(), journal=Unrecorded(), tasks=tasks, seed=uuid.uuid4().hex)
     try:
         async with asyncio.timeout(LONGEST_TEST):

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from asl_runner.definition.model import Fail, Pass, State
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact
+from asl_runner.interpreter.ports import HttpExchange
 from asl_runner.interpreter.visit import Visit
 
 _NUMBERS: dict[str, type[int | float]] = {
@@ -39,6 +40,7 @@ class Inspection:
         self._state = state
         self._input = input
         self._stages: dict[str, Json] = {}
+        self._exchange: HttpExchange | None = None
         if isinstance(state, Fail) and state.query_language == "JSONPath":
             self._stages["afterInputPath"] = input
 
@@ -46,8 +48,15 @@ class Inspection:
         """Takes the data after a stage."""
         self._stages[stage] = data
 
-    def shown(self, seen: Visit) -> dict[str, Any]:
-        """`inspectionData`: data as JSON texts, numbers as numbers."""
+    def exchanged(self, exchange: HttpExchange) -> None:
+        """Takes what an HTTP Task sent and got."""
+        self._exchange = exchange
+
+    def shown(self, seen: Visit, level: str, *, reveal: bool) -> dict[str, Any]:
+        """`inspectionData` at a level: data as JSON texts, numbers as numbers.
+
+        TRACE adds what an HTTP Task sent, with the secrets of its connection if `reveal`, and got.
+        """
         shown: dict[str, Any] = {"input": compact(self._input)}
         for stage, data in self._stages.items():
             if stage in self._names():
@@ -56,6 +65,9 @@ class Inspection:
             shown["variables"] = compact(dict(seen.variables))
         if details := _error_details(seen):
             shown["errorDetails"] = details
+        if level == "TRACE" and self._exchange is not None:
+            shown["request"] = self._exchange.revealed if reveal else self._exchange.request
+            shown["response"] = self._exchange.response
         return shown
 
     def _names(self) -> frozenset[str]:

@@ -18,17 +18,15 @@ from asl_runner.expressions.environment import ExpressionError, Json
 from asl_runner.expressions.json_text import compact_bytes
 from asl_runner.interpreter.dataflow import states_variable
 from asl_runner.interpreter.errors import (
-    EXCEED_TOLERATED_FAILURE_THRESHOLD,
     ITEM_READER_FAILED,
     RESULT_WRITER_FAILED,
     Failure,
+    threshold_failure,
 )
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.map_runs import ChildEnd, MapRun, MapRunRequest, MapRunSettings
 from asl_runner.interpreter.quantities import whole_number
 from asl_runner.interpreter.states.items import items_of, max_concurrency, selected, tolerated
-
-_EXCEEDED = "The specified tolerated failure threshold was exceeded"
 
 Batch: TypeAlias = "tuple[Json, int]"
 """The input of a child execution, and how many items it stands for."""
@@ -167,7 +165,7 @@ class _ChildExecutions:
 
     def _failure(self) -> Failure:
         frame = self._frame
-        failure = Failure(EXCEED_TOLERATED_FAILURE_THRESHOLD, _EXCEEDED)
+        failure = threshold_failure()
         details = {"error": failure.error, "cause": failure.cause}
         frame.previous = frame.run.log.record("MapRunFailed", details, frame.previous, frame.path)
         return failure
