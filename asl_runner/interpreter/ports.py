@@ -140,6 +140,8 @@ class Ports(Struct, frozen=True, kw_only=True):
     clock: Clock
     journal: Journal
     tasks: Tasks
+    missing: Callable[[Resource], str | None] = lambda resource: None
+    """Why an activity cannot be asked at all, known before anything is scheduled; None when it can."""
     open_map_run: OpenMapRun | None = None
     """How a distributed Map gets what runs its child executions; None where nothing does."""
     seed: str

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-import msgspec
-
 from asl_runner.expressions.environment import Json
+from asl_runner.expressions.jackson import JsonError, parse
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.resources.registry import Handler
 from asl_runner.sagemaker.errors import ServiceError
@@ -70,9 +69,9 @@ class TaskTokens:
         """
         answer = self._open(token)
         try:
-            result = msgspec.json.decode(output)
-        except (msgspec.DecodeError, UnicodeError):
-            raise ServiceError("InvalidOutput", f"Invalid Output: '{_json_problem(output)}'") from None
+            result = parse(output)
+        except JsonError as problem:
+            raise ServiceError("InvalidOutput", f"Invalid Output: '{problem}'") from problem
         answer.set_result(result)
 
     def fail(self, token: str, error: str | None, cause: str | None) -> None:
@@ -130,11 +129,3 @@ def _is_token(text: str) -> bool:
         return len(base64.b64decode(text, validate=True)) == _TOKEN_BYTES
     except (binascii.Error, ValueError):
         return False
-
-
-def _json_problem(text: str) -> str:
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError) as problem:
-        return str(problem)
-    return ""

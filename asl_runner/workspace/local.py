@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from asl_runner.configuration import Configuration
 from asl_runner.expressions.environment import Json
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.functions import Functions
     from asl_runner.functions.created import CreatedFunctions
+    from asl_runner.resources.activity import Activities
     from asl_runner.resources.aws.clients import AwsClients
+    from asl_runner.resources.callback import TaskTokens
     from asl_runner.sagemaker.client import LocalSageMaker
     from asl_runner.sagemaker.progress import JobProgress
     from asl_runner.storage.buckets import Buckets
@@ -63,11 +65,15 @@ class LocalTarget:
         """Held while something is made: jobs ask for their environment from threads."""
         self.served_at: str | None = None
         """Where this workspace is served to AWS clients; functions and jobs started from then on go there, too."""
+        self.stepfunctions: Any = None
+        """Where nested executions run, with the methods of boto3's `stepfunctions` client; None while not served."""
         self._configuration = configuration
         self._directory = directory
         makers: dict[str, Callable[[], Handler]] = {
             "lambda-arn": self._lambda_function,
             "lambda": self._lambda_invoke,
+            "activity": lambda: self.activities,
+            "states": self._states_tasks,
             "sagemaker": self._sagemaker_tasks,
             "aws-sdk:sagemaker": self._sagemaker_tasks,
             ANY_SDK_SERVICE: self._aws_sdk_tasks,
@@ -109,6 +115,20 @@ class LocalTarget:
             self.clients.close()
         if "aws" in made:
             self.aws.close()
+
+    @_Made
+    def tokens(self) -> TaskTokens:
+        """The tasks that wait for their token."""
+        from asl_runner.resources.callback import TaskTokens
+
+        return TaskTokens()
+
+    @_Made
+    def activities(self) -> Activities:
+        """The activity tasks that wait for a worker."""
+        from asl_runner.resources.activity import Activities
+
+        return Activities(self.tokens)
 
     @_Made
     def functions(self) -> Functions:
@@ -187,9 +207,18 @@ class LocalTarget:
         return LambdaFunction(self.functions)
 
     def _lambda_invoke(self) -> Handler:
+        from asl_runner.resources.callback import with_callback
         from asl_runner.resources.lambda_ import LambdaInvoke
 
-        return LambdaInvoke(self.functions)
+        invoke = LambdaInvoke(self.functions)
+        return with_callback(self.tokens, invoke, invoke.submit)
+
+    def _states_tasks(self) -> Handler:
+        from asl_runner.resources.callback import with_callback
+        from asl_runner.resources.states import StatesTasks
+
+        states = StatesTasks(self.stepfunctions)
+        return with_callback(self.tokens, states, states.submit)
 
     def _sagemaker_tasks(self) -> Handler:
         from asl_runner.resources.sagemaker import SageMakerTasks

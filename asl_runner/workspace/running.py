@@ -17,6 +17,7 @@ from asl_runner.interpreter.ports import ExecutionInfo, Ports
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
+    from asl_runner.definition.resource import Resource
     from asl_runner.expressions.environment import Json
     from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.map_runs import OpenMapRun
@@ -44,6 +45,7 @@ def run(
     region: str,
     observers: Sequence[Observer],
     ended: Callable[[RunningExecution], object],
+    missing: Callable[[Resource], str | None] = lambda resource: None,
     open_map_run: OpenMapRun | None = None,
 ) -> RunningExecution:
     """Begins to run an execution that the store is keeping or about to keep; `ended` is called at its end."""
@@ -62,7 +64,9 @@ def run(
         alias_arn=record.alias_arn,
     )
     journal = KeptJournal(store, record.arn, observers, durable=not express)
-    ports = Ports(clock=clock, journal=journal, tasks=tasks, seed=record.seed, open_map_run=open_map_run)
+    ports = Ports(
+        clock=clock, journal=journal, tasks=tasks, seed=record.seed, missing=missing, open_map_run=open_map_run
+    )
     if express:
         limits = replace(limits, history_events=None, duration_seconds=EXPRESS_SECONDS)
     execution = Execution(machine, input, info, ports, limits=limits, input_text=record.input)

@@ -23,6 +23,7 @@ from asl_runner.history.store import Store
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
+    from asl_runner.definition.resource import Resource
     from asl_runner.expressions.environment import Json
     from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.map_runs import MapRunRequest
@@ -117,6 +118,7 @@ class Workspace:
             region=self.configuration.region,
             observers=observers,
             ended=self._ended,
+            missing=self._missing,
             open_map_run=lambda request: self._open_map_run(record, ticking, request),
         )
         self._running[record.arn] = running
@@ -138,6 +140,12 @@ class Workspace:
     def map_run(self, arn: str) -> LiveMapRun | None:
         """The map run, if it is under way in this process."""
         return self._map_runs.get(arn)
+
+    def _missing(self, activity: Resource) -> str | None:
+        from asl_runner.history import activities
+
+        found = self._store_to_write().read(lambda connection: activities.by_arn(connection, activity.arn))
+        return None if found is not None else f"The activity {activity.arn} does not exist."
 
     async def _open_map_run(self, parent: ExecutionRecord, clock: Clock, request: MapRunRequest) -> LiveMapRun:
         from asl_runner.workspace.map_runs import open_map_run

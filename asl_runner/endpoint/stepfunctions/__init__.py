@@ -8,11 +8,14 @@ answer in the same form. A refusal is a `ServiceError` with AWS's code and messa
 from __future__ import annotations
 
 from asl_runner.endpoint.stepfunctions import (
+    activities,
     aliases,
+    callbacks,
     executions,
     express,
     histories,
     machines,
+    map_runs,
     tags,
     test_state,
     validation,
@@ -29,6 +32,9 @@ OPERATIONS: dict[str, Operation] = {
     **executions.OPERATIONS,
     **histories.OPERATIONS,
     **express.OPERATIONS,
+    **activities.OPERATIONS,
+    **callbacks.OPERATIONS,
+    **map_runs.OPERATIONS,
     **test_state.OPERATIONS,
 }
 """Every operation served, by its name in the model."""

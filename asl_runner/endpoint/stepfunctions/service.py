@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from asl_runner.endpoint.stepfunctions.client import OwnClient
 from asl_runner.endpoint.stepfunctions.kept import end_orphans
 from asl_runner.endpoint.stepfunctions.logs import Deliveries
 from asl_runner.endpoint.stepfunctions.targets import Target, resolve
@@ -47,9 +48,11 @@ class StepFunctions:
     async def start(self) -> None:
         """Makes the service ready for requests. Executions whose process is gone have ended."""
         await asyncio.to_thread(end_orphans, self)
+        self.workspace.local.stepfunctions = OwnClient(self)
 
     async def close(self) -> None:
         """Ends what the service started."""
+        self.workspace.local.stepfunctions = None
         await asyncio.to_thread(self.deliveries.close)
 
     def now(self) -> float:

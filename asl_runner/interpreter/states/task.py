@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from asl_runner.definition.model import Task
 from asl_runner.definition.resource import Resource
-from asl_runner.expressions.environment import Json
+from asl_runner.expressions.environment import ExpressionError, Json
 from asl_runner.history.events import Payload
 from asl_runner.interpreter import errors, integration
 from asl_runner.interpreter.dataflow import narrowed_input, states_variable
@@ -54,6 +54,8 @@ def _new_token(frame: Frame) -> None:
 
 
 async def _work(frame: Frame, state: Task, effective: Json) -> Json:
+    if state.resource.kind == "activity" and (reason := frame.run.ports.missing(state.resource)) is not None:
+        raise ExpressionError(reason)
     history = TaskHistory(frame, state.resource)
     call = _call(frame, state, effective, history)
     deadlines = Deadlines(frame.run.ports.clock, call.timeout, call.heartbeat)
@@ -115,6 +117,7 @@ def _first_start(history: TaskHistory, deadlines: Deadlines) -> Callable[[str | 
     def started(worker: str | None) -> None:
         if deadlines.running:
             history.started(worker)
+            history.show()
             deadlines.start()
 
     return started
@@ -179,8 +182,13 @@ class TaskHistory:
         self._record("Started", details)
 
     def submitted(self, output: Json) -> None:
-        """The call of a `.sync` or callback task was answered."""
+        """The call of a `.sync` or callback task was answered; the wait begins."""
         self._record("Submitted", {**self._common, "output": self._frame.run.payloads.encode(output)})
+        self.show()
+
+    def show(self) -> None:
+        """Lets what was recorded so far be seen."""
+        self._frame.run.log.flush()
 
     def succeeded(self, output: Payload) -> None:
         """The result, as JSON text."""
