@@ -27,6 +27,26 @@ def handler_key(resource: Resource) -> str:
 ANY_SDK_SERVICE = "aws-sdk:*"
 """The key of the handler for every AWS SDK integration that has none of its own."""
 
+OPTIMIZED_SERVICES = (
+    "athena",
+    "batch",
+    "bedrock",
+    "codebuild",
+    "databrew",
+    "dynamodb",
+    "ecs",
+    "eks",
+    "elasticmapreduce",
+    "emr-containers",
+    "emr-serverless",
+    "events",
+    "glue",
+    "mediaconvert",
+    "sns",
+    "sqs",
+)
+"""The services in the table of `optimized`, which is only loaded for a machine that has one of them."""
+
 
 class Resources:
     """The `Tasks` port over handlers."""
