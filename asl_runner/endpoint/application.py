@@ -31,6 +31,9 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 JSON_LIMIT = 1 << 20
 """Bytes of a request to Step Functions. Source: Step Functions quotas, "Maximum request size"."""
 
+SAGEMAKER_LIMIT = 4 << 20
+"""Bytes of a request to SageMaker; more than any of its shapes can hold."""
+
 LAMBDA_LIMIT = 69_905_067
 """Bytes of a request to Lambda: an archive of 50 MB in base64. Source: the service's own refusal of larger ones."""
 
@@ -57,6 +60,7 @@ class Application:
         self._states = JsonApi("stepfunctions", calls, namespace=_NAMESPACES["stepfunctions"])
         self.lambda_ = Lambda(workspace)
         self._functions: RestApi | None = None
+        self._sagemaker: JsonApi | None = None
         self._others = WsgiPart(self._load_others)
         self._polls: set[asyncio.Task[Answer]] = set()
 
@@ -86,7 +90,9 @@ class Application:
             return
         prefix, _, name = headers.get(b"x-amz-target", b"").partition(b".")
         if prefix == b"AWSStepFunctions":
-            await self._json(self._states, name.decode("latin-1"), headers, receive, send)
+            await self._states_api(name.decode("latin-1"), headers, receive, send)
+        elif prefix == b"SageMaker":
+            await self._jobs(scope, name.decode("latin-1"), headers, receive, send)
         elif not prefix and _is_lambda(scope, headers):
             await self._lambda(scope, headers, receive, send)
         else:
@@ -106,17 +112,39 @@ class Application:
             answer = await self._functions.answer(HttpRequest(scope["method"], path, query, headers), body)
         await _send(send, answer, close=body is None)
 
-    async def _json(self, api: JsonApi, name: str, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
-        body = await read_body(receive, JSON_LIMIT)
+    async def _jobs(self, scope: Scope, name: str, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        from asl_runner.endpoint import sagemaker
+
+        api = self._sagemaker
+        if api is None:
+            enums = await asyncio.to_thread(sagemaker.open_enums)
+            calls = sagemaker.calls(self.workspace)
+            api = self._sagemaker = JsonApi(
+                "sagemaker", calls, namespace="com.amazonaws.sagemaker", open_enums=enums, refusal=sagemaker.refusal
+            )
+        body = await read_body(receive, SAGEMAKER_LIMIT)
+        if body is not None and sagemaker.is_emulated(name, body):
+            await self._others.answer(scope, body, send)
+        else:
+            await self._answer(api, name, headers, body, SAGEMAKER_LIMIT, send)
+
+    async def _answer(
+        self, api: JsonApi, name: str, headers: dict[bytes, bytes], body: bytes | None, limit: int, send: Send
+    ) -> None:
         if body is None:
-            answer = api.fault(faults.too_large(JSON_LIMIT))
+            answer = api.fault(faults.too_large(limit))
         elif not headers.get(b"content-type", _CONTENT_TYPES[0]).startswith(_CONTENT_TYPES):
             answer = api.fault(faults.UNKNOWN_OPERATION)
-        elif name in LONG_POLLS:
-            answer = await self._poll(api, name, body, receive)
         else:
             answer = await api.answer(name, body)
         await _send(send, answer, close=body is None)
+
+    async def _states_api(self, name: str, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        body = await read_body(receive, JSON_LIMIT)
+        if body is not None and name in LONG_POLLS:
+            await _send(send, await self._poll(self._states, name, body, receive))
+        else:
+            await self._answer(self._states, name, headers, body, JSON_LIMIT, send)
 
     async def _poll(self, api: JsonApi, name: str, body: bytes, receive: Receive) -> Answer:
         """Waits as long as the client does."""

@@ -60,7 +60,8 @@ class Operation(NamedTuple):
 class JsonApi:
     """One service with a JSON protocol.
 
-    `model` is the service's name in botocore, `calls` its operations, `namespace` that of its own errors.
+    `model` is the service's name in botocore, `calls` its operations, `namespace` that of its own errors. `refusal`
+    says what is said to an operation of the model that is not served.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class JsonApi:
         *,
         namespace: str,
         open_enums: frozenset[str] = frozenset(),
+        refusal: Callable[[str], str] = "{} is not available here.".format,
     ) -> None:
         self.model = service_model(model)
+        self._refusal = refusal
         self.calls = calls
         self._namespace = namespace
         self._wire = Wire()
@@ -90,7 +93,8 @@ class JsonApi:
         """Answers a request; every refusal and every failure is an answer, too."""
         operation = self.operation(name)
         if operation is None:
-            return self.fault(faults.UNKNOWN_OPERATION)
+            known = name in self.model.operation_names
+            return self.fault(Fault(code="UnknownOperationException", message=self._refusal(name) if known else ""))
         request = self._request(operation, body)
         if isinstance(request, Fault):
             return self.fault(request)

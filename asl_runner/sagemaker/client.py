@@ -201,6 +201,14 @@ class LocalSageMaker:
         updated = self._site.records.tag(kind.directory, record.name, tags)
         return answer(operation, {"Tags": _tag_list(updated.tags)})
 
+    def delete_tags(self, **request: Any) -> Response:
+        """`DeleteTags`."""
+        operation = "DeleteTags"
+        wire = self._service.request(operation, request)
+        kind, record = self._service.tagged(wire["ResourceArn"], operation)
+        self._site.records.untag(kind.directory, record.name, wire["TagKeys"])
+        return answer(operation, {})
+
     def list_tags(self, **request: Any) -> Response:
         """`ListTags`."""
         operation = "ListTags"

@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -113,6 +113,17 @@ class Records:
             if record is None:
                 raise KeyError(name)
             updated = msgspec.structs.replace(record, tags={**record.tags, **tags})
+            self._put(updated)
+            return updated
+
+    def untag(self, kind: str, name: str, keys: Collection[str]) -> Record:
+        """Takes tags away; nothing happens for keys there are not."""
+        with self._lock:
+            record = self.read(kind, name)
+            if record is None:
+                raise KeyError(name)
+            left = {key: value for key, value in record.tags.items() if key not in keys}
+            updated = msgspec.structs.replace(record, tags=left)
             self._put(updated)
             return updated
 

@@ -1,0 +1,98 @@
+"""The SageMaker API: the operations of the workspace's jobs; records nobody runs are moto's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from asl_runner.endpoint.protocol import Call
+from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.sagemaker.kinds import KINDS
+
+if TYPE_CHECKING:
+    from asl_runner.sagemaker.client import LocalSageMaker
+    from asl_runner.workspace import Workspace
+
+OPERATIONS: dict[str, str] = {
+    "CreateTrainingJob": "create_training_job",
+    "DescribeTrainingJob": "describe_training_job",
+    "ListTrainingJobs": "list_training_jobs",
+    "StopTrainingJob": "stop_training_job",
+    "CreateHyperParameterTuningJob": "create_hyper_parameter_tuning_job",
+    "DescribeHyperParameterTuningJob": "describe_hyper_parameter_tuning_job",
+    "ListHyperParameterTuningJobs": "list_hyper_parameter_tuning_jobs",
+    "StopHyperParameterTuningJob": "stop_hyper_parameter_tuning_job",
+    "ListTrainingJobsForHyperParameterTuningJob": "list_training_jobs_for_hyper_parameter_tuning_job",
+    "CreateTransformJob": "create_transform_job",
+    "DescribeTransformJob": "describe_transform_job",
+    "ListTransformJobs": "list_transform_jobs",
+    "StopTransformJob": "stop_transform_job",
+    "CreateModel": "create_model",
+    "DescribeModel": "describe_model",
+    "ListModels": "list_models",
+    "DeleteModel": "delete_model",
+    "AddTags": "add_tags",
+    "DeleteTags": "delete_tags",
+    "ListTags": "list_tags",
+}
+"""Every operation of the workspace's own SageMaker, with the client's method."""
+
+_TAGS = frozenset({"AddTags", "DeleteTags", "ListTags"})
+_OWN_ARN = re.compile(rf"arn:[^:]+:sagemaker:[^:]*:[^:]*:(?:{'|'.join(kind.arn_type for kind in KINDS)})/")
+
+_RECORDS = re.compile(
+    "(Create|Describe|List|Update|Delete|Start|Stop|Associate|Disassociate)"
+    "(NotebookInstance|Experiment|Trial|Domain|ModelPackage|ModelCard|FeatureGroup|Endpoint)\\w*"
+)
+"""What moto keeps as records. Its jobs would only say that they ran."""
+
+
+def open_enums() -> frozenset[str]:
+    """Shapes whose values are not enforced. Loads the model."""
+    from asl_runner.sagemaker.shapes import open_enums as names
+
+    return names()
+
+
+def calls(workspace: Workspace) -> dict[str, Call]:
+    """The operations of a workspace's SageMaker, which is made when the first is called."""
+    return {name: partial(_call, workspace, name, method) for name, method in OPERATIONS.items()}
+
+
+async def _call(workspace: Workspace, name: str, method: str, request: dict[str, Any]) -> dict[str, Any]:
+    return await asyncio.to_thread(_called, workspace, name, method, request)
+
+
+def _called(workspace: Workspace, name: str, method: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Calls the client in this thread: it reads and writes files."""
+    client: LocalSageMaker = workspace.local.sagemaker
+    call: Callable[..., dict[str, Any]] = getattr(client, method)
+    try:
+        return call(**request)
+    except ServiceError as error:
+        raise ServiceError(error.code, error.message, name, status=400) from None
+
+
+def is_emulated(name: str, body: bytes) -> bool:
+    """Whether moto answers an operation: one of its records, or the tags of one."""
+    if name in _TAGS:
+        return not _names_own(body)
+    return name not in OPERATIONS and _RECORDS.fullmatch(name) is not None
+
+
+def refusal(name: str) -> str:
+    """What is said to an operation nobody answers."""
+    return f"{name} is not available here; available are {', '.join(sorted(OPERATIONS))}."
+
+
+def _names_own(body: bytes) -> bool:
+    try:
+        arn = msgspec.json.decode(body)["ResourceArn"]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
+        return True  # Not for moto to refuse.
+    return not isinstance(arn, str) or _OWN_ARN.match(arn) is not None or not arn.startswith("arn:")

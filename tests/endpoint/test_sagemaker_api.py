@@ -1,0 +1,112 @@
+"""The SageMaker API through boto3: jobs run for real, records nobody runs are emulated."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from conftest import ROLE, ClientFactory, ServerProcess
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+
+
+def training(name: str, bucket: str, **changes: Any) -> dict[str, Any]:
+    """A request for a small XGBoost training."""
+    request = {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "HyperParameters": {"num_round": "2", "objective": "reg:squarederror"},
+        "InputDataConfig": [
+            {
+                "ChannelName": "train",
+                "ContentType": "text/csv",
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/train/"}},
+            }
+        ],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/models"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    return request | changes
+
+
+def seed(s3: Any, bucket: str) -> None:
+    draw = random.Random(7)
+    rows = [[draw.random() for _ in range(3)] for _ in range(60)]
+    s3.create_bucket(Bucket=bucket)
+    text = "".join(f"{sum(row)},{','.join(map(str, row))}\n" for row in rows)
+    s3.put_object(Bucket=bucket, Key="train/data.csv", Body=text.encode())
+
+
+def test_a_training_job_runs_and_its_model_is_an_object(client: ClientFactory) -> None:
+    sagemaker, s3 = client("sagemaker"), client("s3")
+    seed(s3, "training-1")
+    created = sagemaker.create_training_job(**training("real", "training-1", Tags=[{"Key": "team", "Value": "a"}]))
+    arn = created["TrainingJobArn"]
+    sagemaker.get_waiter("training_job_completed_or_stopped").wait(
+        TrainingJobName="real", WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    described = sagemaker.describe_training_job(TrainingJobName="real")
+    assert described["TrainingJobStatus"] == "Completed", described.get("FailureReason")
+    assert described["TrainingEndTime"] >= described["TrainingStartTime"]
+    key = described["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://training-1/")
+    assert s3.head_object(Bucket="training-1", Key=key)["ContentLength"] > 0
+    found = sagemaker.get_paginator("list_training_jobs").paginate(NameContains="real").search("TrainingJobSummaries")
+    assert [each["TrainingJobArn"] for each in found] == [arn]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "b", "Value": "2"}])
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team"])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
+    with pytest.raises(ClientError) as taken:
+        sagemaker.create_training_job(**training("real", "training-1"))
+    assert taken.value.response["Error"]["Code"] == "ResourceInUse"
+
+
+def test_models_are_kept_through_a_kill(serve: Callable[..., ServerProcess]) -> None:
+    first = serve()
+    request = {"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}}
+    first.client("sagemaker").create_model(**request)
+    first.kill()
+    sagemaker = serve().client("sagemaker")
+    assert sagemaker.describe_model(ModelName="m")["PrimaryContainer"]["Image"] == IMAGE
+    sagemaker.delete_model(ModelName="m")
+    assert sagemaker.list_models()["Models"] == []
+
+
+@pytest.mark.parametrize(
+    "call, request_, code, message",
+    [
+        (
+            "describe_training_job",
+            {"TrainingJobName": "nobody"},
+            "ValidationException",
+            "Requested resource not found.",
+        ),
+        (
+            "describe_training_job",
+            {"TrainingJobName": "a_b"},
+            "ValidationException",
+            "1 validation error detected: Value 'a_b' at 'trainingJobName' failed to satisfy constraint: "
+            "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+        ),
+        ("list_processing_jobs", {}, "UnknownOperationException", "ListProcessingJobs is not available here"),
+    ],
+)
+def test_refusals(client: ClientFactory, call: str, request_: dict[str, Any], code: str, message: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(client("sagemaker"), call)(**request_)
+    error: Any = refused.value.response["Error"]
+    assert error["Code"] == code
+    assert error["Message"].startswith(message)
+
+
+def test_records_that_nobody_runs_are_emulated(client: ClientFactory) -> None:
+    sagemaker = client("sagemaker")
+    arn = sagemaker.create_experiment(ExperimentName="tried")["ExperimentArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
+    assert "tried" in json.dumps(sagemaker.list_experiments(), default=str)
