@@ -4,22 +4,26 @@ A state is a struct of compiled expressions, so a copy whose expressions tell wh
 interpreter knows nothing of it, and a run that nobody looks at pays nothing.
 
 Stages have the names of `InspectionData` in the API of Step Functions: `afterInputPath`, `afterParameters`,
-`afterArguments`, `result`, `afterResultSelector`, `afterResultPath`; of a Map `afterItemsPath`, `afterItemSelector`,
-`afterItemBatcher`, `maxConcurrency`, `toleratedFailureCount`, `toleratedFailurePercentage`.
+`afterArguments`, `result`, `afterResultSelector`, `afterResultPath`; of a Map `afterItemsPath`, `afterItemsPointer`,
+`afterItemSelector`, `afterItemBatcher`, `maxConcurrency`, `toleratedFailureCount`, `toleratedFailurePercentage`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from asl_runner.definition.model import Map, Pass, State, Working
+from asl_runner.definition.model import ItemReader, Map, Pass, State, Working
 from asl_runner.expressions.environment import Environment, Evaluator, Json, Writer
+from asl_runner.interpreter import item_data
+from asl_runner.interpreter.errors import ITEM_READER_FAILED, Failure
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.map_runs import MapRunSettings
+from asl_runner.interpreter.quantities import whole_number
 from asl_runner.interpreter.states.distributed_map import batches_of, map_items
 from asl_runner.interpreter.states.items import items_of, max_concurrency, selected, tolerated
 
@@ -53,14 +57,16 @@ class MapStages(Struct, frozen=True):
     iterations: int | None
 
 
-def map_stages(state: Map, effective: Json, frame: Frame, note: Note, *, read: Json | UnsetType = UNSET) -> MapStages:
+def map_stages(state: Map, effective: Json, frame: Frame, note: Note, *, read: str | None = None) -> MapStages:
     """Tells `note` of the items of a Map, from where they come to what each iteration gets, and of its numbers.
 
-    `read` is what the ItemReader gives; without it the items of a Map that has one are not known, and no stages.
-    Raises `ExpressionError`.
+    `read` is the text the ItemReader reads; without it the items of a Map that has one are not known, and no stages.
+    Raises `ExpressionError`, and `Failure` for a text that has no items.
     """
-    items = read
-    if state.item_reader is None:
+    items: Json | UnsetType = UNSET
+    if state.item_reader is not None:
+        items = _read_items(state.item_reader, read, effective, frame, note)
+    else:
         items = items_of(state, effective, frame)
         if state.query_language == "JSONPath":
             note("afterItemsPath", items)
@@ -82,6 +88,22 @@ def map_stages(state: Map, effective: Json, frame: Frame, note: Note, *, read: J
         if number is not None:
             note(stage, number)
     return MapStages(settings, iterations)
+
+
+def _read_items(reader: ItemReader, text: str | None, effective: Json, frame: Frame, note: Note) -> Json | UnsetType:
+    config = reader.reader_config or {}
+    if text is None or not item_data.reads(config):
+        return UNSET
+    items = item_data.items_in(text, config)
+    if "ItemsPointer" in config:
+        items = item_data.checked_items(item_data.pointed(items, config["ItemsPointer"]))
+        note("afterItemsPointer", items)
+    most = 0 if reader.max_items is None else whole_number(reader.max_items, effective, frame)
+    if most < 0:
+        raise Failure(ITEM_READER_FAILED, "field MaxItems must be positive")
+    if most == 0:
+        return items
+    return items[:most] if isinstance(items, list) else dict(islice(items.items(), most))
 
 
 def _working(state: Working, note: Note) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class Mock(Struct, kw_only=True, frozen=True):
     """Whether the error counts as that of a task (`States.TaskFailed`)."""
     failed_iterations: int | None = None
     """Iterations of a Map that count as failed, whatever the result shows."""
-    items: Json | UnsetType = UNSET
-    """What the ItemReader of a Map reads."""
+    dataset: str | None = None
+    """The text the ItemReader of a Map reads."""
 
 
 class TooManyFailedIterations(UsageError):
@@ -60,7 +60,7 @@ def performers(mock: Mock, note: Note) -> Mapping[type[State], Performer]:
         return _answer(mock)
 
     async def iterations(frame: Frame, state: Map, effective: Json) -> Json:
-        found = map_stages(state, effective, frame, note, read=mock.items)
+        found = map_stages(state, effective, frame, note, read=mock.dataset)
         count = len(mock.result) if isinstance(mock.result, list) else found.iterations
         failed = mock.failed_iterations or 0
         if count is not None and failed > count:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET, UnsetType
-
 from asl_runner.definition.model import Map, Parallel, State, Task
 from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.endpoint.stepfunctions.test_state_definition import Tested, inner_states
@@ -49,19 +47,19 @@ def checked_mock(subject: Tested, mock: dict[str, Any], configuration: dict[str,
     state = subject.state
     _check_configuration(state, configuration)
     failed = configuration.get("mapIterationFailureCount")
-    items = _items(configuration)
+    dataset = configuration.get("mapItemReaderData")
     if "result" in mock:
         result = _result(state, mock["result"], mock.get("fieldValidationMode", "STRICT"))
         if isinstance(result, list) and failed is not None and failed > len(result):
             raise too_many_failures()
-        return Mock(result=result, failed_iterations=failed, items=items)
+        return Mock(result=result, failed_iterations=failed, dataset=dataset)
     output = mock["errorOutput"]
     return Mock(
         error=output.get("error"),
         cause=output.get("cause"),
         by_task=_is_by_task(state, configuration.get("errorCausedByState")),
         failed_iterations=failed,
-        items=items,
+        dataset=dataset,
     )
 
 
@@ -91,13 +89,3 @@ def _check_configuration(state: State, configuration: dict[str, Any]) -> None:
 
 def _is_by_task(state: State, culprit: str | None) -> bool:
     return isinstance(state if culprit is None else inner_states(state)[culprit], Task)
-
-
-def _items(configuration: dict[str, Any]) -> Json | UnsetType:
-    """What the ItemReader read, where its data are the JSON of the items; of other formats nothing is known."""
-    text = configuration.get("mapItemReaderData")
-    try:
-        items = UNSET if text is None else parse(text)
-    except JsonError:
-        return UNSET
-    return items if isinstance(items, list | dict) else UNSET
