@@ -103,6 +103,11 @@ class Activities:
         call.started(worker)
         return ActivityTask(token, compact(call.input))
 
+    def polls(self, arn: str) -> int:
+        """How many requests of workers for this activity are under way."""
+        activity = self._activities.get(arn)
+        return 0 if activity is None else activity.requests
+
     def deleted(self, arn: str) -> None:
         """Lets every worker that waits for the activity look up again."""
         activity = self._activities.get(arn)
