@@ -131,6 +131,8 @@ class S3Application:
         except NotImplementedError as error:
             text = f"<Error><Code>NotImplemented</Code><Message>{escape(str(error))}</Message></Error>"
             status, headers, body = 501, {"content-type": _XML}, text
+        if any(name.startswith("x-amz-checksum-") for name in headers):
+            headers = {"x-amz-checksum-type": "FULL_OBJECT", **headers}
         response = Response(body, status=status, headers=headers, direct_passthrough=isinstance(body, Content))
         if request.method == "HEAD" and "content-length" in headers:
             response.headers["Content-Length"] = headers["content-length"]

@@ -17,7 +17,7 @@ from moto.s3.models import STORAGE_CLASS, InvalidStorageClass, S3Backend
 from asl_runner.storage.buckets import Buckets, CommonPrefix, ObjectHead, ObjectInfo
 from asl_runner.storage.metadata import ObjectMetadata
 from asl_runner.storage.names import NoSuchKey, check_bucket_name
-from asl_runner.storage.s3_objects import Content, FileBucket, FileKey, stage_content
+from asl_runner.storage.s3_objects import ENCRYPTION, Content, FileBucket, FileKey, stage_content
 from asl_runner.storage.s3_uploads import Uploads
 from asl_runner.storage.tree import storage_error
 
@@ -149,7 +149,7 @@ class FileBackend(S3Backend):  # type: ignore[misc]
         rule = (bucket.encryption or {}).get("Rule", {})
         usual = rule.get("ApplyServerSideEncryptionByDefault", {})
         key._storage_class = storage or "STANDARD"
-        key.encryption = encryption or usual.get("SSEAlgorithm")
+        key.encryption = encryption or usual.get("SSEAlgorithm") or ENCRYPTION
         key.kms_key_id = kms_key_id or usual.get("KMSMasterKeyID")
         key.bucket_key_enabled = bucket_key_enabled or rule.get("BucketKeyEnabled")
         key.lock_mode, key.lock_legal_status, key.lock_until = lock_mode, lock_legal_status, lock_until

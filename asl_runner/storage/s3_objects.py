@@ -38,7 +38,9 @@ _ATTRIBUTES = (
     "checksum_parts",
 )
 """Attributes of moto's object that are kept in the sidecar, under the same name."""
-_USUAL: dict[str, object] = {"_storage_class": "STANDARD"}
+ENCRYPTION = "AES256"
+"""What S3 says of every object since January 2023, unless it was asked for other keys."""
+_USUAL: dict[str, object] = {"_storage_class": "STANDARD", "encryption": ENCRYPTION}
 
 
 class _Handle:

@@ -10,7 +10,7 @@ from moto.s3 import notifications
 
 from asl_runner.storage.names import NoSuchKey
 from asl_runner.storage.s3_backend import FileBackend, S3State
-from asl_runner.storage.s3_objects import Content, FileKey, acl_from_text, acl_text
+from asl_runner.storage.s3_objects import ENCRYPTION, Content, FileKey, acl_from_text, acl_text
 from asl_runner.storage.s3_uploads import Part, Upload
 
 
@@ -96,7 +96,7 @@ class PartsBackend(FileBackend):
         key = self._stage(bucket_name, upload.key_name, made.path, made.etag, made.md5)
         key.set_metadata(dict(upload.metadata))
         key._storage_class = upload.storage or "STANDARD"
-        key.encryption, key.kms_key_id = upload.encryption, upload.kms_key_id
+        key.encryption, key.kms_key_id = upload.encryption or ENCRYPTION, upload.kms_key_id
         key.acl = acl_from_text(upload.acl) if upload.acl else bucket.acl
         if made.checksum:
             key.checksum_algorithm = upload.metadata.get("x-amz-checksum-algorithm")
