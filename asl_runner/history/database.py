@@ -85,12 +85,34 @@ def open_writable(path: Path, durability: Durability) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that only reads; never creates anything.
+    """A connection that only reads; never creates anything. A database of an older version is brought up to date first.
 
-    Raises `NotFound` when there is no database, `WorkspaceError` when it cannot be read.
+    Raises `NotFound` when there is no database, `WorkspaceError` when it cannot be read, or not be brought up to date.
     """
     if not path.exists():
         raise NotFound(f"There is no workspace database at {path}; running a state machine creates it.")
+    try:
+        return _open_to_read(path)
+    except _Outdated as outdated:
+        try:
+            open_writable(path, "normal").close()
+        except WorkspaceError as failure:
+            raise WorkspaceError(
+                f"The workspace database {path} has schema {outdated.version} of an older asl-runner, and must be "
+                f"brought to {SCHEMA_VERSION} before it can be read. {failure}"
+            ) from failure
+    return _open_to_read(path)
+
+
+class _Outdated(Exception):
+    """The database has an older schema."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"schema {version}")
+        self.version = version
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
     with explained(path):
         try:
             return _read(path, "mode=ro")
@@ -128,8 +150,11 @@ def _read(path: Path, mode: str) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        if check(connection, path) == 0:
+        version = check(connection, path)
+        if version == 0:
             raise NotFound(f"The workspace database {path} is empty; running a state machine fills it.")
+        if version < SCHEMA_VERSION:
+            raise _Outdated(version)
     except BaseException:
         connection.close()
         raise
