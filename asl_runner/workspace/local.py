@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from asl_runner.configuration import Configuration
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.ports import TaskCall
-from asl_runner.resources.registry import ANY_SDK_SERVICE, Handler, Resources
+from asl_runner.resources.registry import ANY_SDK_SERVICE, OPTIMIZED_SERVICES, Handler, Resources
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
@@ -77,6 +77,7 @@ class LocalTarget:
             "sagemaker": self._sagemaker_tasks,
             "aws-sdk:sagemaker": self._sagemaker_tasks,
             ANY_SDK_SERVICE: self._aws_sdk_tasks,
+            **dict.fromkeys(OPTIMIZED_SERVICES, self._optimized_tasks),
         }
         self._resources = Resources({key: _Lazy(make) for key, make in makers.items()})
 
@@ -227,8 +228,15 @@ class LocalTarget:
 
     def _aws_sdk_tasks(self) -> Handler:
         from asl_runner.resources.aws_sdk import AwsSdkTasks
+        from asl_runner.resources.callback import with_callback
 
-        return AwsSdkTasks(self.clients)
+        return with_callback(self.tokens, AwsSdkTasks(self.clients))
+
+    def _optimized_tasks(self) -> Handler:
+        from asl_runner.resources.callback import with_callback
+        from asl_runner.resources.optimized_tasks import OptimizedTasks
+
+        return with_callback(self.tokens, OptimizedTasks(self.clients))
 
 
 class _Lazy:

@@ -12,6 +12,7 @@ from asl_runner.definition.names import first_forbidden
 from asl_runner.definition.resource import parse_resource
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
+from asl_runner.resources.registry import OPTIMIZED_SERVICES
 
 if TYPE_CHECKING:
     from asl_runner.configuration import ImageSetting
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from asl_runner.interpreter.limits import Limits
     from asl_runner.resources.registry import Resources
 
-AVAILABLE = "Lambda functions (their ARN, or lambda:invoke), sagemaker and aws-sdk:sagemaker"
+AVAILABLE = (
+    "Lambda functions (their ARN, or lambda:invoke), sagemaker, states, activities, aws-sdk:SERVICE:ACTION, "
+    + (", ".join(OPTIMIZED_SERVICES))
+)
 
 NAME_LIMIT = 80
 
@@ -93,9 +97,15 @@ def _task_problem(
         from asl_runner.resources import aws_sdk
 
         return aws_sdk.problem(resource)
-    from asl_runner.resources import lambda_preflight
+    if resource.service in OPTIMIZED_SERVICES:
+        from asl_runner.resources import optimized
 
-    return lambda_preflight.problem(functions(), resource, _request(task))
+        return optimized.problem(resource)
+    if resource.kind == "lambda" or resource.service == "lambda":
+        from asl_runner.resources import lambda_preflight
+
+        return lambda_preflight.problem(functions(), resource, _request(task))
+    return None
 
 
 def _map_problems(state: Map) -> Iterator[str]:

@@ -160,9 +160,9 @@ def test_an_unknown_function_gets_its_configuration_spelled_out(tmp_path: Path) 
 
 def test_resources_of_other_services_are_refused_before_the_start(tmp_path: Path) -> None:
     machine = task("x")
-    machine["States"]["T"]["Resource"] = "arn:aws:states:::sqs:sendMessage"
+    machine["States"]["T"]["Resource"] = "arn:aws:states:::xray:getTraceSummaries"
     write(tmp_path, "m.asl.json", machine)
-    refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "sqs:sendMessage is not available", "sagemaker")
+    refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "xray:getTraceSummaries is not available", "sagemaker")
     machine["States"]["T"]["Resource"] = "arn:aws:states:::sagemaker:createEndpoint"
     write(tmp_path, "m.asl.json", machine)
     refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "createEndpoint is not available", "createTrainingJob")

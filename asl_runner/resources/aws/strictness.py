@@ -1,4 +1,4 @@
-"""What AWS refuses and the local emulation of its services lets pass, or words otherwise; for calls that stay here.
+"""Where the local emulation of AWS's services refuses less or answers otherwise than AWS; for calls that stay here.
 
 Source: recorded failures of EventBridge, SNS and Secrets Manager; the services' API references.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -33,8 +34,15 @@ def reworded(operation: str, request: Mapping[str, Any], refused: Refusal) -> Re
 
 
 def ask(operation: str, request: dict[str, Any], send: Ask) -> dict[str, Any]:
-    """The answer, with what AWS would refuse of a request with many parts taken out first."""
-    return _put_events(request, send) if operation == "events.PutEvents" else send(request)
+    """The answer as AWS would give it."""
+    if operation == "events.PutEvents":
+        return _put_events(request, send)
+    answer = send(request)
+    if operation.startswith("dynamodb.") and request.get("ReturnConsumedCapacity", "NONE") == "NONE":
+        return {name: value for name, value in answer.items() if name != "ConsumedCapacity"}
+    if operation == "sns.Publish" and str(request.get("TopicArn", "")).endswith(".fifo"):
+        return {"SequenceNumber": str(10**19 + time.time_ns()), **answer}
+    return answer
 
 
 def unknown_host(request: Mapping[str, Any], endpoint: str) -> str | None:
