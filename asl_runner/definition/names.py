@@ -22,3 +22,15 @@ def _is_forbidden(character: str) -> bool:
         or "\x7f" <= character <= "\x9f"
         or "\ud800" <= character <= "\udfff"
     )
+
+
+def map_label(state: str, label: str | None, machine_arn: str) -> str:
+    """The label of a distributed Map in ARNs: its own, or one made up, the same in all of a machine's executions.
+
+    Source: reference section 11 (map runs); the recorded ones look like UUIDs.
+    """
+    if label:
+        return label
+    import uuid
+
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine_arn}/{state}"))

@@ -1,4 +1,7 @@
-"""Which execution a person means: `latest`, an ARN, a name, or the beginning of a name."""
+"""Which execution a person means: `latest`, an ARN, a name, or the beginning of a name.
+
+`latest` is none that a distributed Map started.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ NEWEST_FIRST = "ORDER BY executions.start DESC, executions.id DESC"
 
 AFTER = "(executions.start, executions.id) < (SELECT start, id FROM executions WHERE arn = :after)"
 
-LATEST = f"{EXECUTION} {NEWEST_FIRST} LIMIT 1"
+LATEST = f"{EXECUTION} WHERE map_run_arn IS NULL {NEWEST_FIRST} LIMIT 1"
 
 BY_NAME = f"{EXECUTION} WHERE name = :name {NEWEST_FIRST}"
 

@@ -194,10 +194,18 @@ class Store:
         return statements.record(row)
 
     def executions(
-        self, status: Status | None = None, machine: str | None = None, limit: int | None = None
+        self,
+        status: Status | None = None,
+        machine: str | None = None,
+        limit: int | None = None,
+        *,
+        children: bool = True,
     ) -> list[ExecutionRecord]:
-        """Executions, newest first; `machine` is the name or the ARN of a state machine."""
-        wanted = []
+        """Executions, newest first; `machine` is the name or the ARN of a state machine.
+
+        Without `children` those are left out that a distributed Map started.
+        """
+        wanted = [] if children else ["map_run_arn IS NULL"]
         if status is not None:
             wanted.append("status = :status")
         if machine is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asl_runner.definition.model import Map, StateMachine
+from asl_runner.definition.names import map_label
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact, compact_bytes
 from asl_runner.history import map_runs
@@ -141,7 +142,7 @@ async def open_map_run(
     """
     prefix, _, name = parent.machine_arn.partition(":stateMachine:")
     name = name.partition("/")[0]
-    label = request.state.label or _generated_label(f"{prefix}:{name}", request.state.name)
+    label = map_label(request.state.name, request.state.label, f"{prefix}:stateMachine:{name}")
     settings = request.settings
     record = MapRunRecord(
         arn=f"{prefix}:mapRun:{name}/{label}:{request.id}",
@@ -187,11 +188,6 @@ def _written(scope: dict[str, Any], name: str) -> dict[str, Any] | None:
             if (found := _written(inner, name)) is not None:
                 return found
     return None
-
-
-def _generated_label(machine: str, state: str) -> str:
-    """The label of a Map without one: the same for all its map runs."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{machine}/{state}"))
 
 
 def _described(record: ExecutionRecord) -> Json:

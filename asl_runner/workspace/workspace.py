@@ -158,11 +158,19 @@ class Workspace:
         self._running.pop(running.arn, None)
 
     def executions(
-        self, *, status: Status | None = None, machine: str | None = None, limit: int | None = None
+        self,
+        *,
+        status: Status | None = None,
+        machine: str | None = None,
+        limit: int | None = None,
+        children: bool = False,
     ) -> list[ExecutionRecord]:
-        """The executions kept here, newest first; none where nothing has run yet."""
+        """The executions kept here, newest first; none where nothing has run yet.
+
+        Those a distributed Map started are among them with `children`, or if `machine` names that Map: `machine/label`.
+        """
         try:
-            return self.store.executions(status, machine, limit)
+            return self.store.executions(status, machine, limit, children=children or "/" in (machine or ""))
         except NotFound:
             return []
 

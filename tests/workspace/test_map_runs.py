@@ -81,12 +81,15 @@ async def test_each_item_is_an_execution_of_its_own(workspace: Workspace) -> Non
     assert opened.machine_arn == f"{PREFIX}:stateMachine:sm/Each"
     assert (opened.status, opened.items, opened.executions) == ("SUCCEEDED", 2, 2)
     assert standings(workspace, opened.arn) == [Standing("SUCCEEDED", 2, 2)]
-    children = [kept for kept in workspace.executions() if kept.map_run_arn == opened.arn]
+    children = [kept for kept in workspace.executions(children=True) if kept.map_run_arn == opened.arn]
     assert len(children) == 2
     for child in children:
         assert child.arn == f"{PREFIX}:execution:sm/Each:{child.name}"
         assert sequence(workspace, child.arn)[-1] == ("ExecutionSucceeded", 3)
         assert load(child.definition).start_at == "P"
+    assert workspace.executions() == [workspace.find("latest")]
+    assert workspace.find("latest").arn == record.arn
+    assert len(workspace.executions(machine="sm/Each")) == 2
 
 
 async def test_a_label_is_made_up_once_for_each_map(workspace: Workspace) -> None:
@@ -123,7 +126,7 @@ async def test_express_children_are_kept_and_have_express_arns(workspace: Worksp
     record, outcome = await run(workspace, distributed(PASS, children="EXPRESS", Label="L"), [1])
     assert json.loads(outcome.output) == [1]
     (opened,) = map_runs_of(workspace, record.arn)
-    (child,) = [kept for kept in workspace.executions() if kept.map_run_arn == opened.arn]
+    (child,) = [kept for kept in workspace.executions(children=True) if kept.map_run_arn == opened.arn]
     assert child.arn.startswith(f"{PREFIX}:express:sm/L:{child.name}:")
     assert (child.type, child.item_count) == ("EXPRESS", 1)
 
@@ -168,7 +171,7 @@ async def test_waits_of_children_pass_in_virtual_time_within_their_concurrency(w
 async def test_a_stop_ends_the_children_and_the_map_run(workspace: Workspace) -> None:
     waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
     running = await workspace.start(load(distributed(waiting)), [1, 2], machine_name="sm")
-    while len(workspace.executions(status="RUNNING")) < 3:
+    while len(workspace.executions(status="RUNNING", children=True)) < 3:
         await asyncio.sleep(0.01)
     running.stop("Enough", "of this")
     assert (await running.result()).status == "ABORTED"
@@ -181,13 +184,13 @@ async def test_a_stop_ends_the_children_and_the_map_run(workspace: Workspace) ->
 async def test_settings_change_while_it_runs(workspace: Workspace) -> None:
     waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
     running = await workspace.start(load(distributed(waiting, MaxConcurrency=1)), [1, 2, 3], machine_name="sm")
-    while len(workspace.executions(status="RUNNING")) < 2:
+    while len(workspace.executions(status="RUNNING", children=True)) < 2:
         await asyncio.sleep(0.01)
     (opened,) = map_runs_of(workspace, running.arn)
     live = workspace.map_run(opened.arn)
     assert live is not None
     await live.update(MapRunSettings(max_concurrency=0, tolerated_failure_percentage=20.0))
-    while len(workspace.executions(status="RUNNING")) < 4:
+    while len(workspace.executions(status="RUNNING", children=True)) < 4:
         await asyncio.sleep(0.01)
     (changed,) = map_runs_of(workspace, running.arn)
     assert (changed.max_concurrency, changed.tolerated_percentage) == (0, 20.0)
@@ -198,7 +201,7 @@ async def test_maps_in_maps_open_map_runs_of_their_own(workspace: Workspace) -> 
     record, outcome = await run(workspace, distributed(inner, Label="Out"), [[1, 2], [3]])
     assert json.loads(outcome.output) == [[1, 2], [3]]
     (outer,) = map_runs_of(workspace, record.arn)
-    children = [kept for kept in workspace.executions() if kept.map_run_arn == outer.arn]
+    children = [kept for kept in workspace.executions(children=True) if kept.map_run_arn == outer.arn]
     runs = [opened for child in children for opened in map_runs_of(workspace, child.arn)]
     assert sorted(opened.items for opened in runs) == [1, 2]
     assert all(opened.machine_arn == f"{PREFIX}:stateMachine:sm/In" for opened in runs)

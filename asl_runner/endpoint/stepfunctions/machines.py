@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from asl_runner.definition.names import first_forbidden
+from asl_runner.definition.names import first_forbidden, map_label
 from asl_runner.definition.scopes import PROCESSORS, scopes
 from asl_runner.endpoint.stepfunctions.arns import parse_machine_arn
 from asl_runner.endpoint.stepfunctions.definitions import check_definition
@@ -175,7 +175,7 @@ def _labelled(definition: str, arn: MachineArn) -> str:
     """What the children of a distributed Map run."""
     for scope in scopes(msgspec.json.decode(definition)):
         for name, state in scope.states.items():
-            if state.get("Type") == "Map" and arn.label == state.get("Label", name):
+            if state.get("Type") == "Map" and arn.label == map_label(name, state.get("Label"), arn.machine):
                 processor = next(state[key] for key in PROCESSORS if key in state)
                 return msgspec.json.encode({k: v for k, v in processor.items() if k != "ProcessorConfig"}).decode()
     raise no_machine(arn.text)
