@@ -83,6 +83,12 @@ class Application:
         """Answers one request."""
         if scope["type"] != "http":
             return
+        try:
+            await self._dispatch(scope, receive, send)
+        except ClientGone:
+            return  # There is nobody to answer.
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if is_foreign(headers):
             fault = faults.Fault(code="AccessDeniedException", message=_FOREIGN, status=403)
@@ -170,15 +176,17 @@ class Application:
         await self._others.answer(scope, body, send)
 
     def _load_others(self) -> WsgiApplication:
+        from asl_runner.endpoint.emulated import Guarded
         from asl_runner.storage.server import load_application
 
         configuration = self.workspace.configuration
-        return load_application(
+        application = load_application(
             self.workspace.local.buckets,
             region=configuration.region,
             account=configuration.account,
             own_served=True,
         )
+        return Guarded(application)
 
 
 _FOREIGN = (

@@ -43,7 +43,8 @@ OPERATIONS: dict[str, str] = {
 """Every operation of the workspace's own SageMaker, with the client's method."""
 
 _TAGS = frozenset({"AddTags", "DeleteTags", "ListTags"})
-_OWN_ARN = re.compile(rf"arn:[^:]+:sagemaker:[^:]*:[^:]*:(?:{'|'.join(kind.arn_type for kind in KINDS)})/")
+_ARN = re.compile(r"arn:[^:]+:sagemaker:[^:]*:[^:]*:([a-z-]+)/")
+_OWN_TYPES = frozenset(kind.arn_type for kind in KINDS)
 
 _RECORDS = re.compile(
     "(Create|Describe|List|Update|Delete|Start|Stop|Associate|Disassociate)"
@@ -81,7 +82,7 @@ def _called(workspace: Workspace, name: str, method: str, request: dict[str, Any
 def is_emulated(name: str, body: bytes) -> bool:
     """Whether moto answers an operation: one of its records, or the tags of one."""
     if name in _TAGS:
-        return not _names_own(body)
+        return _names_record(body)
     return name not in OPERATIONS and _RECORDS.fullmatch(name) is not None
 
 
@@ -90,9 +91,9 @@ def refusal(name: str) -> str:
     return f"{name} is not available here; available are {', '.join(sorted(OPERATIONS))}."
 
 
-def _names_own(body: bytes) -> bool:
+def _names_record(body: bytes) -> bool:
     try:
-        arn = msgspec.json.decode(body)["ResourceArn"]
+        named = _ARN.match(msgspec.json.decode(body)["ResourceArn"])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
-        return True  # Not for moto to refuse.
-    return not isinstance(arn, str) or _OWN_ARN.match(arn) is not None or not arn.startswith("arn:")
+        return False  # Not for moto to refuse.
+    return named is not None and named[1] not in _OWN_TYPES

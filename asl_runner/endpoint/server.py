@@ -136,6 +136,7 @@ def _uvicorn(application: Application) -> Any:
     return Quiet(
         uvicorn.Config(
             application,
+            http=_http(),
             lifespan="off",
             ws="none",
             log_config=None,
@@ -147,3 +148,23 @@ def _uvicorn(application: Application) -> Any:
             backlog=2048,
         )
     )
+
+
+def _http() -> Any:
+    """The parser of requests: what is no HTTP gets an error in AWS's shape, too."""
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    except ImportError:
+        return "auto"
+
+    class Protocol(HttpToolsProtocol):
+        def send_400_response(self, msg: str) -> None:
+            body = b'{"__type":"com.amazon.coral.service#SerializationException","Message":"%s"}' % msg.encode()
+            head = (
+                b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\n"
+                b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+            )
+            self.transport.write(head + body)
+            self.transport.close()
+
+    return Protocol

@@ -247,7 +247,7 @@ def test_permissions_and_tags_are_kept(client: ClientFactory) -> None:
 def test_functions_survive_a_kill_and_find_the_endpoint(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
     (tmp_path / "lambdas").mkdir()
     (tmp_path / "lambdas/written.py").write_text(
-        "import boto3\ndef handler(event, context):\n    boto3.client('s3').put_object(Bucket='made', Key='k', Body=b'v')\n"
+        "import boto3\ndef handler(event, context):\n    boto3.client('s3').put_object(Bucket='made', Key='k')\n"
         "    return [each['Name'] for each in boto3.client('s3').list_buckets()['Buckets']]\n"
     )
     first = serve()

@@ -1,0 +1,67 @@
+"""Keeps moto's troubles in AWS's shape: what it does not know, and where it fails, is an error a client can read."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+from xml.sax.saxutils import escape
+
+from asl_runner.endpoint.wsgi import Application
+
+_log = logging.getLogger(__name__)
+
+
+class Guarded:
+    """A WSGI application whose exceptions and pages for people become errors of the client's protocol."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        started: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], error: object = None) -> None:
+            started[:] = [status, headers]
+
+        try:
+            blocks = self._application(environ, start)
+        except Exception as error:  # noqa: BLE001 - another project's defect must not look like a passing trouble
+            _log.warning("moto cannot answer %s %s: %r", environ["REQUEST_METHOD"], environ["PATH_INFO"], error)
+            return _refusal(
+                environ, start_response, 501, "NotImplemented", f"moto cannot answer this request: {error!r}"
+            )
+        if started and _is_page(started[1]):
+            close = getattr(blocks, "close", None)
+            if close is not None:
+                close()
+            status = int(started[0].split(" ", 1)[0])
+            if status >= 500:
+                return _refusal(environ, start_response, 501, "NotImplemented", "moto failed to answer this request.")
+            return _refusal(environ, start_response, status, "UnknownOperationException", "There is no such operation.")
+        if started:
+            start_response(*started)
+            return blocks
+        # A generator starts its answer with its first block.
+        pieces = list(blocks)
+        start_response(*started)
+        return pieces
+
+
+def _is_page(headers: list[tuple[str, str]]) -> bool:
+    return any(name.lower() == "content-type" and value.startswith("text/html") for name, value in headers)
+
+
+def _refusal(
+    environ: dict[str, Any], start_response: Callable[..., Any], status: int, code: str, message: str
+) -> list[bytes]:
+    if "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", ""):
+        kind, text = "application/json", json.dumps({"__type": code, "message": message})
+    else:
+        kind = "text/xml"
+        error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+        text = f"<ErrorResponse>{error}</ErrorResponse>"
+    body = text.encode()
+    start_response(f"{status} Error", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+    return [body]
