@@ -10,17 +10,10 @@ from typing import Any
 
 from asl_runner.definition.resource import Resource
 from asl_runner.endpoint.stepfunctions.errors import invalid
+from asl_runner.endpoint.stepfunctions.test_state_answers import answer_shape
 from asl_runner.expressions.environment import Json
+from asl_runner.resources.aws.names import capitalized, sdk_member
 from asl_runner.sagemaker.errors import ServiceError
-
-_BOTOCORE_NAMES = {"elasticmapreduce": "emr", "states": "stepfunctions"}
-"""Optimized integrations whose service botocore names otherwise."""
-
-_FREE = {("lambda", "invoke"): "Payload"}
-"""Members that hold any JSON in the integration, whatever the API says."""
-
-_AWAITED = {"states": ("describeExecution", "Output"), "sagemaker": ("describe", "")}
-"""What a `.sync` task answers with, by service: an action, or what takes the place of `create` in the task's own."""
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "a string"),
@@ -42,37 +35,13 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 
 def check_result(resource: Resource, result: Json, mode: str) -> None:
     """Raises `ServiceError` ValidationException for a result the integration could not have given."""
-    if mode == "NONE" or resource.kind not in ("service", "aws-sdk") or resource.pattern == "waitForTaskToken":
-        return
-    shape, free = _answer_shape(resource)
-    if shape is None:
+    answer = None if mode == "NONE" else answer_shape(resource)
+    if answer is None:
         return
     if not isinstance(result, dict):
         raise invalid("Mocked result must be a JSON object.")
-    _Answer(sdk=resource.kind == "aws-sdk", strict=mode == "STRICT", free=free).structure(shape, result)
-
-
-def _answer_shape(resource: Resource) -> tuple[Any, str]:
-    """The shape of the answer and the member of it that may be anything; no shape where no API is known."""
-    from asl_runner.resources.aws import models
-
-    service, action = resource.service, resource.action
-    free = _FREE.get((service, action), "")
-    if resource.pattern:
-        if service not in _AWAITED:
-            return None, ""
-        awaited, free = _AWAITED[service]
-        action = awaited if awaited != "describe" else f"describe{action.removeprefix('create')}"
-    try:
-        if resource.kind == "aws-sdk":
-            name = models.botocore_name(service.removeprefix("aws-sdk:"))
-        else:
-            name = _BOTOCORE_NAMES.get(service, service)
-            if name not in models.services().values():
-                return None, ""
-        return models.operation(name, action).output_shape, free
-    except models.UnknownOperation:
-        return None, ""
+    checking = _Answer(sdk=resource.kind == "aws-sdk", strict=mode == "STRICT", free=answer.free)
+    checking.structure(answer.shape, result)
 
 
 class _Answer:
@@ -95,8 +64,6 @@ class _Answer:
                 self._value(name, shape.members[names[name]], item)
 
     def _name(self, shape: Any, member: str) -> str:
-        from asl_runner.resources.aws.names import capitalized, sdk_member
-
         return str(sdk_member(shape.name, member) if self._sdk else capitalized(member))
 
     def _value(self, name: str, shape: Any, value: Json) -> None:
