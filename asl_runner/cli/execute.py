@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from typing import Literal
 
 import click
@@ -21,7 +22,7 @@ from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
 from asl_runner.workspace import Workspace
-from asl_runner.workspace.preflight import written_tasks
+from asl_runner.workspace.preflight import needs_endpoint, written_tasks
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -65,7 +66,7 @@ async def _run(
     name = machine_name(request.file)
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible(quiet=style == "none"))
-        async with workspace:
+        async with workspace, _served(workspace, machine, said=style != "none"):
             progress = None
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
@@ -86,6 +87,20 @@ async def _run(
             interruption.on_signal(running.stop)
             await running.result()
     return running.record, interruption.exit_code
+
+
+@asynccontextmanager
+async def _served(workspace: Workspace, machine: StateMachine, *, said: bool) -> AsyncIterator[None]:
+    """Serves the workspace to AWS clients while a machine runs whose tasks need them to answer."""
+    if not needs_endpoint(list(written_tasks(machine))):
+        yield
+        return
+    from asl_runner.endpoint.server import Server
+
+    async with Server(workspace, port=0) as server:
+        if said:
+            click.echo(f"Serving the workspace to AWS clients at {server.url} while it runs.", err=True)
+        yield
 
 
 def _print(record: ExecutionRecord, *, as_json: bool, said: bool) -> None:

@@ -16,11 +16,12 @@ def problem(functions: Functions, resource: Resource, parameters: Json = None) -
     """
     name: Json = resource.arn
     if resource.kind != "lambda":
-        if resource.action != "invoke" or resource.pattern:
+        if resource.action != "invoke" or resource.pattern not in ("", "waitForTaskToken"):
             plain = resource.arn.partition(":lambda:")[0]
             return (
                 f"The resource {resource.arn} is not available on the target local; "
-                f"available: {plain}:lambda:invoke, which waits for the function's answer."
+                f"available: {plain}:lambda:invoke, which waits for the function's answer, and "
+                f"{plain}:lambda:invoke.waitForTaskToken, which waits for the task's token."
             )
         name = parameters.get("FunctionName") if isinstance(parameters, dict) else None
     if not isinstance(name, str) or name.startswith("{%"):

@@ -91,7 +91,8 @@ class LocalTarget:
         from asl_runner.workspace.preflight import check_tasks, images_of, written_tasks
 
         tasks = list(written_tasks(machine))
-        check_tasks(machine, tasks, self._resources, lambda: self.functions, self._configuration.images)
+        served = self.stepfunctions is not None
+        check_tasks(machine, tasks, self._resources, lambda: self.functions, self._configuration.images, served=served)
         for image in images_of(tasks):
             self.sagemaker.prepare(image)
 

@@ -59,8 +59,13 @@ def check_tasks(
     resources: Resources,
     functions: Callable[[], Functions],
     images: Sequence[ImageSetting],
+    *,
+    served: bool = False,
 ) -> None:
-    """Raises `UsageError` naming every Task and Map that cannot run here, with what to do about it."""
+    """Raises `UsageError` naming every Task and Map that cannot run here, with what to do about it.
+
+    `served` says whether AWS clients can reach this workspace.
+    """
     if machine.placeholders:
         raise UsageError(
             "The definition has placeholders that a deployment would fill in; put ARNs or values in their place:\n  "
@@ -72,12 +77,31 @@ def check_tasks(
             problems.setdefault(lack, []).append(state.name)
     for name, task in tasks:
         problem = _task_problem(task, resources, functions, images)
+        if problem is None and not served and needs_endpoint([(name, task)]):
+            problem = _UNSERVED
         if problem is not None:
             problems.setdefault(problem, []).append(name)
     if problems:
         raise UsageError(
             "\n\n".join(f"{_listed(states)} cannot run here. {problem}" for problem, states in problems.items())
         )
+
+
+_UNSERVED = (
+    "It starts executions or waits for somebody's answer, for which the workspace must be served: "
+    "`asl-runner run` and `asl-runner serve` do; in Python, start an `asl_runner.endpoint.server.Server` on it."
+)
+
+
+def needs_endpoint(tasks: Tasks) -> bool:
+    """Whether some task needs Step Functions itself: a callback's answer, a worker, a nested execution."""
+    for _, task in tasks:
+        resource = parse_resource(task["Resource"])
+        if resource.kind == "activity" or resource.pattern == "waitForTaskToken":
+            return True
+        if resource.service in ("states", "aws-sdk:sfn"):
+            return True
+    return False
 
 
 def _task_problem(

@@ -259,7 +259,7 @@ async def test_cancelling_ends_the_function(functions: Functions, tmp_path: Path
         (INVOKE, {"FunctionName.$": "$.name"}, None),
         (INVOKE, {"FunctionName": "{% $name %}"}, None),
         (f"{ARN}gone", None, "[functions] 'gone': "),
-        (f"{INVOKE}.waitForTaskToken", {"FunctionName": "echo"}, f"available: {INVOKE}, which waits"),
+        (f"{INVOKE}.sync", {"FunctionName": "echo"}, f"available: {INVOKE}, which waits"),
         (f"{INVOKE}.sync", {"FunctionName": "echo"}, f"The resource {INVOKE}.sync is not available"),
         (f"{INVOKE}Function", {"FunctionName": "echo"}, f"available: {INVOKE}, which waits"),
     ],

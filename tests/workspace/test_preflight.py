@@ -78,7 +78,7 @@ def task(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
         ("arn:aws:states:::dynamodb:query", "no action 'query'; it has deleteItem, getItem, putItem, updateItem."),
         ("arn:aws:states:::sqs:sendmessage", "did you mean sendMessage?"),
         ("arn:aws:states:::ecs:runTask.sync:2", "it has .sync, .waitForTaskToken and it can be called without"),
-        ("arn:aws:states:::lambda:invoke.waitForTaskToken", "available: arn:aws:states:::lambda:invoke, which waits"),
+        ("arn:aws:states:::lambda:invoke.sync", "available: arn:aws:states:::lambda:invoke, which waits"),
     ],
 )
 async def test_actions_and_patterns_that_are_not_here(tmp_path: Path, resource: str, says: str) -> None:
