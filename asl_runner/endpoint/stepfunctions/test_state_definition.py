@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 from msgspec import Struct
 
 from asl_runner.definition.model import Map, Parallel, Scope, State, Task
 from asl_runner.endpoint.stepfunctions.definitions import check_definition
 from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.expressions.environment import Json
+from asl_runner.expressions.jackson import JsonError, parse
 from asl_runner.expressions.json_text import compact
 from asl_runner.sagemaker.errors import ServiceError
 
@@ -68,8 +68,8 @@ def _around(definition: str) -> str:
     A text that is no JSON object is given back, to be refused as it is.
     """
     try:
-        state = msgspec.json.decode(definition)
-    except (msgspec.DecodeError, RecursionError):
+        state = parse(definition)
+    except JsonError:
         return definition
     if not isinstance(state, dict):
         return definition

@@ -33,6 +33,8 @@ def checked_combination(request: dict[str, Any]) -> None:
         return
     if ("result" in mock) == ("errorOutput" in mock):
         raise invalid("A test mock should have only one of the following fields: [result, errorOutput].")
+    if "errorOutput" in mock and "error" not in mock["errorOutput"]:
+        raise invalid("A mocked errorOutput must have the field 'error'.")
     if request.get("revealSecrets"):
         raise invalid("TestState does not support RevealSecrets when a mock is specified.")
 
@@ -55,7 +57,7 @@ def checked_mock(subject: Tested, mock: dict[str, Any], configuration: dict[str,
         return Mock(result=result, failed_iterations=failed, dataset=dataset)
     output = mock["errorOutput"]
     return Mock(
-        error=output.get("error"),
+        error=output["error"],
         cause=output.get("cause"),
         by_task=_is_by_task(state, configuration.get("errorCausedByState")),
         failed_iterations=failed,
