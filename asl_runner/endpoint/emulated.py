@@ -12,6 +12,8 @@ from asl_runner.endpoint.wsgi import Application
 
 _log = logging.getLogger(__name__)
 
+_PAGES = (b"<!doc", b"<html")
+
 
 class Guarded:
     """A WSGI application whose exceptions and pages for people become errors of the client's protocol."""
@@ -32,14 +34,14 @@ class Guarded:
             return _refusal(
                 environ, start_response, 501, "NotImplemented", f"moto cannot answer this request: {error!r}"
             )
-        if started and _is_page(started[1]):
-            close = getattr(blocks, "close", None)
-            if close is not None:
-                close()
+        if started and started[0] >= "400" and _may_be_page(started[1]):
+            blocks = _whole(blocks)
             status = int(started[0].split(" ", 1)[0])
-            if status >= 500:
-                return _refusal(environ, start_response, 501, "NotImplemented", "moto failed to answer this request.")
-            return _refusal(environ, start_response, status, "UnknownOperationException", "There is no such operation.")
+            if blocks[0].lstrip()[:5].lower() in _PAGES:
+                if status >= 500:
+                    return _refusal(environ, start_response, 501, "NotImplemented", "moto failed to answer this.")
+                text = "moto knows no such operation."
+                return _refusal(environ, start_response, status, "UnknownOperationException", text)
         if started:
             start_response(*started)
             return blocks
@@ -49,8 +51,18 @@ class Guarded:
         return pieces
 
 
-def _is_page(headers: list[tuple[str, str]]) -> bool:
+def _may_be_page(headers: list[tuple[str, str]]) -> bool:
+    """Whether an answer calls itself HTML, as moto's JSON does, too."""
     return any(name.lower() == "content-type" and value.startswith("text/html") for name, value in headers)
+
+
+def _whole(blocks: Iterable[bytes]) -> list[bytes]:
+    try:
+        return [b"".join(blocks)]
+    finally:
+        close = getattr(blocks, "close", None)
+        if close is not None:
+            close()
 
 
 def _refusal(
