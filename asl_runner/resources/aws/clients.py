@@ -112,6 +112,8 @@ class AwsClients:
             "parameter_validation": False,
             "max_pool_connections": THREADS,
             "read_timeout": _PATIENCE,
+            # Step Functions shows the checksum of an object only where it is asked for (recorded).
+            "response_checksum_validation": "when_required",
         }
         if endpoint is None:
             config = Config(**common, retries={"mode": "standard"})
