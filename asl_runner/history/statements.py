@@ -64,6 +64,13 @@ FINISH = """
 UPDATE executions SET status = :status, stop = :stop, output = :output, error = :error, cause = :cause WHERE arn = :arn
 """
 
+REDRIVE = """
+UPDATE executions SET status = 'RUNNING', stop = NULL, output = NULL, error = NULL, cause = NULL,
+    redrive_count = redrive_count + 1, redrive_time = :time, owner = :owner, pid = :pid,
+    stop_asked = NULL, stop_error = NULL, stop_cause = NULL
+WHERE arn = :arn AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED')
+"""
+
 ASK_STOP = """
 UPDATE executions SET stop_asked = :asked, stop_error = :error, stop_cause = :cause
 WHERE arn = :arn AND status = 'RUNNING' AND stop_asked IS NULL

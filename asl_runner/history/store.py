@@ -179,6 +179,15 @@ class Store:
 
         return finish
 
+    def submit_redrive(self, arn: str, time: float) -> asyncio.Future[bool]:
+        """Makes an execution that ended without success one run by this process; false if it is none such."""
+        parameters = {"arn": arn, "time": time, "owner": self._claim(), "pid": os.getpid()}
+
+        def redrive(connection: sqlite3.Connection) -> bool:
+            return connection.execute(statements.REDRIVE, parameters).rowcount == 1
+
+        return self._writing().ask(redrive)
+
     def journal(self, arn: str) -> ExecutionJournal:
         """The journal of an execution created here."""
         from asl_runner.history.journal import ExecutionJournal

@@ -19,6 +19,7 @@ from asl_runner.interpreter.frame import Frame, Performer, Run
 from asl_runner.interpreter.limits import AWS_LIMITS, Limits
 from asl_runner.interpreter.log import HistoryLog
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
+from asl_runner.interpreter.restored import Restored
 from asl_runner.interpreter.states import map_, parallel, task, wait
 
 Status: TypeAlias = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
@@ -54,15 +55,22 @@ class Execution:
         *,
         limits: Limits = AWS_LIMITS,
         input_text: bytes | None = None,
+        restored: Restored | None = None,
     ) -> None:
-        """`input_text` is how the history shows the input, by default compact JSON."""
+        """`input_text` is how the history shows the input, by default compact JSON.
+
+        With `restored`, see `restore`, the execution is redriven: it goes on from where its history leaves it.
+        """
         self._machine = machine
         self._input = input
         self._ports = ports
         self._log = HistoryLog(ports.clock, ports.journal, limits.history_events)
+        if restored is not None:
+            self._log.last = restored.last
         self._run = Run(info, ports, limits, self._log, execution_context(info, input), PERFORMERS)
         self._frame = Frame(self._run, machine, "", input, 0, {})
         self._frame.text = input_text
+        self._restored = restored
         self._task: asyncio.Task[None] | None = None
         self._end: tuple[Status, str | None, str | None] | None = None
         """Set when the execution is ended from outside its states: stopped, or out of time."""
@@ -92,15 +100,12 @@ class Execution:
 
     async def _run_states(self) -> Outcome:
         frame = self._frame
-        if frame.text is None:
-            frame.text = self._run.payloads.encode(self._input)
-        info = self._run.info
-        details: dict[str, Any] = {"input": frame.text, "roleArn": info.role_arn}
-        if info.alias_arn is not None:
-            details["stateMachineAliasArn"] = info.alias_arn
-        if info.version_arn is not None:
-            details["stateMachineVersionArn"] = info.version_arn
-        self._log.record_start(details, info.start_time)
+        if self._restored is None:
+            self._record_start(frame)
+        else:
+            details = {"redriveCount": self._run.info.redrive_count}
+            self._run.resumed = self._log.record("ExecutionRedriven", details, self._log.last, "")
+            frame.restore(self._restored)
         self._task = asyncio.create_task(drive(frame))
         try:
             if self._end is None:
@@ -124,6 +129,17 @@ class Execution:
             previous = frame.entered_previous if untouched else frame.previous
             return await self._ended(status, previous, error, cause)
         return await self._ended("SUCCEEDED", frame.previous, None, None)
+
+    def _record_start(self, frame: Frame) -> None:
+        if frame.text is None:
+            frame.text = self._run.payloads.encode(self._input)
+        info = self._run.info
+        details: dict[str, Any] = {"input": frame.text, "roleArn": info.role_arn}
+        if info.alias_arn is not None:
+            details["stateMachineAliasArn"] = info.alias_arn
+        if info.version_arn is not None:
+            details["stateMachineVersionArn"] = info.version_arn
+        self._log.record_start(details, info.start_time)
 
     async def _settle(self) -> None:
         """Ends what still runs. A defect that comes up in it is raised."""

@@ -18,6 +18,7 @@ from asl_runner.interpreter.ports import ExecutionInfo, Ports
 
 if TYPE_CHECKING:
     from asl_runner.interpreter.children import Children
+    from asl_runner.interpreter.restored import Restored
 
 
 Performer: TypeAlias = "Callable[[Frame, Any], Awaitable[None]]"
@@ -26,7 +27,7 @@ Performer: TypeAlias = "Callable[[Frame, Any], Awaitable[None]]"
 class Run:
     """What all frames of one execution share."""
 
-    __slots__ = ("context", "info", "limits", "log", "payloads", "performers", "ports")
+    __slots__ = ("context", "info", "limits", "log", "payloads", "performers", "ports", "resumed")
 
     def __init__(
         self,
@@ -45,6 +46,8 @@ class Run:
         self.log = log
         self.context = context
         self.payloads = PayloadEncoder()
+        self.resumed = 0
+        """The event with which it was redriven last."""
 
 
 class Frame:
@@ -57,6 +60,7 @@ class Frame:
     __slots__ = (
         "_context",
         "_random",
+        "begun",
         "children",
         "current",
         "data",
@@ -65,9 +69,11 @@ class Frame:
         "entered_time",
         "failure",
         "index",
+        "kept",
         "map_item",
         "path",
         "previous",
+        "restored",
         "retry_count",
         "run",
         "states",
@@ -107,6 +113,12 @@ class Frame:
         self.entered = 0
         self.entered_previous = 0
         self.entered_time = 0.0
+        self.begun = 0.0
+        """When work in the current state began: on its entry, or when it went on after a redrive."""
+        self.restored: Restored | None = None
+        """Where the scope stood, until its open state goes on."""
+        self.kept: Restored | None = None
+        """The same, until the first attempt of an open Parallel or Map takes its children."""
         self.retry_count = 0
         self.token: str | None = None
         self.failure: Failure | None = None
@@ -116,6 +128,22 @@ class Frame:
         """How often a Parallel or Map has started its children: part of their path."""
         self._context: dict[str, Json] | None = None
         self._random: Random | None = None
+
+    def restore(self, restored: Restored) -> None:
+        """Puts the scope where its history left it. One that has ended has only its output."""
+        self.data = restored.data
+        self.text = restored.text
+        self.previous = restored.previous
+        self.variables = {**self.variables, **restored.variables}
+        self.variable_sizes = {**self.variable_sizes, **restored.variable_sizes}
+        self.visits = dict(restored.visits)
+        self.todo = None if restored.todo is None else self.states[restored.todo]
+        self.restored = restored if restored.entry is not None else None
+
+    def take_kept(self) -> Restored | None:
+        """Where the open Parallel or Map stood if its children are to go on; only its first attempt is told."""
+        kept, self.kept = self.kept, None
+        return kept
 
     @property
     def now(self) -> float:

@@ -13,6 +13,7 @@ from asl_runner.interpreter import errors
 from asl_runner.interpreter.dataflow import Variables
 from asl_runner.interpreter.errors import Failure, data_limit_failure, runtime_failure, variables_failure
 from asl_runner.interpreter.frame import Frame
+from asl_runner.interpreter.restored import Restored
 
 _TYPES: tuple[type[State], ...] = (
     model.Pass,
@@ -43,14 +44,32 @@ def enter(frame: Frame, state: State) -> None:
     frame.retry_count = 0
     frame.token = None
     frame.forget_context()
+    if frame.restored is not None:
+        _go_on(frame, state, frame.restored)
+        return
     frame.entered_previous = previous = frame.previous
-    frame.entered_time = run.ports.clock.now()
+    frame.entered_time = frame.begun = run.ports.clock.now()
     frame.entered = frame.previous = run.log.record(
         _ENTERED[type(state)],
         {"name": state.name, "input": text},
         previous,
         frame.path,
     )
+
+
+def _go_on(frame: Frame, state: State, restored: Restored) -> None:
+    """The state was entered before; its entry stays what the history says (recorded)."""
+    entry = restored.entry
+    assert entry is not None
+    frame.entered = frame.previous = entry.id
+    frame.entered_previous = entry.previous
+    frame.entered_time = entry.time
+    frame.begun = frame.run.ports.clock.now()
+    if isinstance(state, model.Fail):
+        # Recorded: it fails again right after the redrive.
+        frame.previous = frame.run.resumed
+    frame.restored = None
+    frame.kept = restored if restored.children is not None else None
 
 
 def leave(frame: Frame, state: State, output: Json, assigned: Variables | None, next: str | None) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.map_runs import OpenMapRun
     from asl_runner.interpreter.ports import Clock, Tasks
+    from asl_runner.interpreter.restored import Restored
 
 Observer: TypeAlias = Callable[[Sequence[Event]], None]
 """Is told every batch of events on its way to the journal; must be quick, and not change it."""
@@ -47,8 +48,12 @@ def run(
     ended: Callable[[RunningExecution], object],
     missing: Callable[[Resource], str | None] = lambda resource: None,
     open_map_run: OpenMapRun | None = None,
+    restored: Restored | None = None,
 ) -> RunningExecution:
-    """Begins to run an execution that the store is keeping or about to keep; `ended` is called at its end."""
+    """Begins to run an execution that the store is keeping or about to keep; `ended` is called at its end.
+
+    With `restored` it is redriven, see `Execution`.
+    """
     express = record.type == "EXPRESS"
     info = ExecutionInfo(
         arn=record.arn,
@@ -65,12 +70,17 @@ def run(
     )
     journal = KeptJournal(store, record.arn, observers, durable=not express)
     ports = Ports(
-        clock=clock, journal=journal, tasks=tasks, seed=record.seed, missing=missing, open_map_run=open_map_run
+        clock=clock, journal=journal, tasks=tasks, seed=_seed(record), missing=missing, open_map_run=open_map_run
     )
     if express:
         limits = replace(limits, history_events=None, duration_seconds=EXPRESS_SECONDS)
-    execution = Execution(machine, input, info, ports, limits=limits, input_text=record.input)
+    execution = Execution(machine, input, info, ports, limits=limits, input_text=record.input, restored=restored)
     return RunningExecution(record, execution, journal, clock, ended)
+
+
+def _seed(record: ExecutionRecord) -> str:
+    """A redrive draws other random numbers: its task tokens are new ones."""
+    return f"{record.seed}/{record.redrive_count}" if record.redrive_count else record.seed
 
 
 class RunningExecution:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.map_runs import MapRunRequest
     from asl_runner.interpreter.ports import Clock
+    from asl_runner.interpreter.restored import Restored
     from asl_runner.workspace.local import LocalTarget
     from asl_runner.workspace.map_runs import LiveMapRun
     from asl_runner.workspace.running import Observer, RunningExecution, StopWatch
@@ -100,14 +101,71 @@ class Workspace:
         that the ARN may be: then nothing runs before it is known not to be. An Express execution is kept, too, but
         waits for nothing to be written. Raises `ExecutionExists`, and `WorkspaceError` when nothing can be written.
         """
-        from asl_runner.workspace.running import noted, run
+        from asl_runner.workspace.running import noted
 
-        store = self._store_to_write()
-        created = store.submit_create(record)
+        created = self._store_to_write().submit_create(record)
         if taken:
             await created
+        running = self._run(machine, input, record, clock, observers)
+        if taken or record.type != "EXPRESS":
+            running.record = await created
+        else:
+            created.add_done_callback(noted)
+        return running
+
+    async def redrive(
+        self,
+        machine: StateMachine,
+        input: Json,
+        record: ExecutionRecord,
+        *,
+        at: float,
+        clock: Clock | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> RunningExecution | None:
+        """Has an execution that ended without success go on at its unsuccessful states, under the same ARN.
+
+        `record` is the execution as it ended, `input` the value of its input, `at` the time of the redrive in seconds
+        since the epoch. None when it is not, or no longer, such an execution. Raises `MapRunOpen` when it failed in a
+        distributed Map, and `WorkspaceError` when nothing can be written.
+        """
+        import asyncio
+
+        from msgspec.structs import replace
+
+        from asl_runner.interpreter.restored import restore
+
+        store = self._store_to_write()
+        events = await asyncio.to_thread(lambda: list(store.events(record.arn)))
+        restored = restore(machine, events)
+        if not await store.submit_redrive(record.arn, at):
+            return None
+        again = replace(
+            record,
+            status="RUNNING",
+            stop=None,
+            output=None,
+            error=None,
+            cause=None,
+            redrive_count=record.redrive_count + 1,
+            redrive_time=at,
+        )
+        return self._run(machine, input, again, clock, observers, restored)
+
+    def _run(
+        self,
+        machine: StateMachine,
+        input: Json,
+        record: ExecutionRecord,
+        clock: Clock | None,
+        observers: Sequence[Observer],
+        restored: Restored | None = None,
+    ) -> RunningExecution:
+        from asl_runner.workspace.running import StopWatch, run
+
         ticking = clock or _clock("real")
-        running = run(
+        store = self._store_to_write()
+        running = self._running[record.arn] = run(
             machine,
             input,
             record,
@@ -120,17 +178,11 @@ class Workspace:
             ended=self._ended,
             missing=self._missing,
             open_map_run=lambda request: self._open_map_run(record, ticking, request),
+            restored=restored,
         )
-        self._running[record.arn] = running
         if self._watch is None:
-            from asl_runner.workspace.running import StopWatch
-
             self._watch = StopWatch(store, self._running)
         self._watch.start()
-        if taken or record.type != "EXPRESS":
-            running.record = await created
-        else:
-            created.add_done_callback(noted)
         return running
 
     def running(self, arn: str) -> RunningExecution | None:

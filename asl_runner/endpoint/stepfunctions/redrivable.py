@@ -16,6 +16,8 @@ PERIOD = 14 * _DAY
 OPEN_TIME = 365 * _DAY
 """Seconds after its start after which no execution may go on."""
 
+BY_MAP_RUN = "Execution is a child of a Map Run and is redriven with it"
+
 MOST_EVENTS = 24_999
 """Events from which on there is no place for a redrive's."""
 
@@ -31,6 +33,8 @@ def obstacle(service: StepFunctions, record: ExecutionRecord) -> str | None:
         return "Execution redrivable period exceeded"
     if now - record.start > OPEN_TIME:
         return "Execution has exceeded the max execution time"
+    if record.map_run_arn is not None:
+        return BY_MAP_RUN
     machine = service.read(lambda tables: tables.machine(record.machine_arn.partition("/")[0]))
     if machine is not None and machine.status == "DELETING":
         return "State machine is in DELETING status"
@@ -42,4 +46,6 @@ def redrive_status(service: StepFunctions, record: ExecutionRecord) -> dict[str,
     reason = obstacle(service, record)
     if reason is None:
         return {"redriveStatus": "REDRIVABLE"}
+    if reason == BY_MAP_RUN:
+        return {"redriveStatus": "REDRIVABLE_BY_MAP_RUN"}
     return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from asl_runner.endpoint.stepfunctions.client import OwnClient
 from asl_runner.endpoint.stepfunctions.kept import end_orphans
 from asl_runner.endpoint.stepfunctions.logs import Deliveries
+from asl_runner.endpoint.stepfunctions.redrive import ClientTokens
 from asl_runner.endpoint.stepfunctions.targets import Target, resolve
 from asl_runner.history.machines import Machines
 
@@ -42,6 +43,7 @@ class StepFunctions:
         self.account = workspace.configuration.account
         self.deliveries = Deliveries(self)
         """Of logs."""
+        self.redrives = ClientTokens()
         self._compiled: OrderedDict[str, StateMachine] = OrderedDict()
         self._targets: dict[str, tuple[float, Target]] = {}
 

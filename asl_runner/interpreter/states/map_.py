@@ -11,6 +11,7 @@ from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.children import Children
 from asl_runner.interpreter.errors import Failure
 from asl_runner.interpreter.frame import Frame
+from asl_runner.interpreter.restored import Restored
 from asl_runner.interpreter.states import distributed_map, working
 from asl_runner.interpreter.states.items import items_of, max_concurrency, selected, tolerated
 
@@ -28,11 +29,15 @@ async def _work(frame: Frame, state: Map, effective: Json) -> Json:
     items = items_of(state, effective, frame)
     concurrency = _inline_concurrency(state, effective, frame)
     log = frame.run.log
-    details = {"length": len(items)}
-    frame.previous = log.record("MapStateStarted", details, frame.previous, frame.path)
+    restored = frame.take_kept()
+    if restored is None:
+        details = {"length": len(items)}
+        frame.previous = log.record("MapStateStarted", details, frame.previous, frame.path)
+    else:
+        frame.previous = restored.started
     # An inline Map tolerates nothing, but its numbers must be right (recorded).
     tolerated(state, effective, frame)
-    results = await Iterations(frame, state, effective, items).run(concurrency)
+    results = await Iterations(frame, state, effective, items, restored).run(concurrency)
     log.record("MapStateSucceeded", None, frame.previous, frame.path)
     return results
 
@@ -45,15 +50,24 @@ def _inline_concurrency(state: Map, effective: Json, frame: Frame) -> int:
 class Iterations:
     """One attempt at all iterations: starts them in order, at most so many at once, and collects their outputs."""
 
-    def __init__(self, frame: Frame, state: Map, effective: Json, items: list[Json]) -> None:
+    def __init__(
+        self, frame: Frame, state: Map, effective: Json, items: list[Json], restored: Restored | None = None
+    ) -> None:
+        """Of `restored` iterations those that ended keep their outputs, and the others go on."""
         self._frame = frame
         self._state = state
         self._effective = effective
         self._items = items
-        self._path = frame.child_path(state.name)
+        self._path = frame.child_path(state.name) if restored is None else restored.child_path
         self._results: list[Json] = [None] * len(items)
         self._begun: deque[Frame] = deque()
-        self._next = 0
+        self._known: dict[int, Restored] = {}
+        if restored is not None and restored.children is not None:
+            self._known = restored.children
+        for index, child in self._known.items():
+            if child.todo is None:
+                self._results[index] = child.data
+        self._waiting = deque(index for index in range(len(items)) if not self._has_ended(index))
         self._children = Children(frame, state.name)
 
     async def run(self, concurrency: int) -> list[Json]:
@@ -62,7 +76,7 @@ class Iterations:
         started = frame.previous
         ended = 0
         async with self._children as children:
-            while self._next < min(concurrency, len(self._items)):
+            while self._waiting and len(begun) < concurrency:
                 self._begin(started)
             while begun or children.running:
                 if begun:
@@ -80,21 +94,31 @@ class Iterations:
                     await asyncio.sleep(0)
         return self._results
 
+    def _has_ended(self, index: int) -> bool:
+        known = self._known.get(index)
+        return known is not None and known.todo is None
+
     def _begin(self, previous: int) -> None:
-        frame, state, index = self._frame, self._state, self._next
-        self._next = index + 1
+        frame, state, index = self._frame, self._state, self._waiting.popleft()
         item = {"Index": index, "Value": self._items[index]}
         path = f"{self._path}.{index}"
-        input = selected(state, self._effective, item, frame)
-        started = self._record("Started", index, previous, path)
-        child = frame.child(state.item_processor, path, input, started, index, item)
+        known = self._known.get(index)
+        if known is None:
+            input = selected(state, self._effective, item, frame)
+            started = self._record("Started", index, previous, path)
+            child = frame.child(state.item_processor, path, input, started, index, item)
+        else:
+            input = known.data if known.text else selected(state, self._effective, item, frame)
+            child = frame.child(state.item_processor, path, input, known.previous, index, item)
+            if known.text:
+                child.restore(known)
         self._children.add(child)
         self._begun.append(child)
 
     def _end(self, child: Frame) -> None:
         self._results[child.index] = child.data
         self._frame.previous = self._record("Succeeded", child.index, child.previous, child.path)
-        if self._next < len(self._items):
+        if self._waiting:
             self._begin(child.previous)
 
     async def _fail(self, child: Frame, failure: Failure) -> NoReturn:

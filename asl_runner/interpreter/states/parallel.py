@@ -16,11 +16,18 @@ async def perform(frame: Frame, state: Parallel) -> None:
 
 async def _work(frame: Frame, state: Parallel, effective: Json) -> Json:
     run = frame.run
-    started = frame.previous = run.log.record("ParallelStateStarted", None, frame.previous, frame.path)
-    path = frame.child_path(state.name)
+    restored = frame.take_kept()
+    if restored is None:
+        started = frame.previous = run.log.record("ParallelStateStarted", None, frame.previous, frame.path)
+        path = frame.child_path(state.name)
+    else:
+        started, path = restored.started, restored.child_path
     branches = [
         frame.child(branch, f"{path}.{index}", effective, started, index) for index, branch in enumerate(state.branches)
     ]
+    if restored is not None and restored.children is not None:
+        for index, child in restored.children.items():
+            branches[index].restore(child)
     async with Children(frame) as children:
         for branch in branches:
             children.add(branch)

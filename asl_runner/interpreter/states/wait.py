@@ -49,11 +49,11 @@ async def perform(frame: Frame, state: Wait) -> None:
 
 
 def _wake_time(frame: Frame, state: Wait) -> float:
-    entered = frame.entered_time
-    delay = _moment(frame, state) - entered if state.seconds is None else _seconds(state.seconds, frame, state)
+    begun = frame.begun
+    delay = _moment(frame, state) - begun if state.seconds is None else _seconds(state.seconds, frame, state)
     if delay > _LONGEST_DELAY:
         raise ExpressionError("Wait state delay is too long.")
-    return entered + delay
+    return begun + delay
 
 
 def _seconds(quantity: Quantity, frame: Frame, state: Wait) -> int:

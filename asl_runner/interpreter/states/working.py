@@ -72,6 +72,7 @@ def _catch(frame: Frame, state: Working, failure: Failure) -> None:
     catcher = find_catcher(state, failure)
     if catcher is None:
         raise failure
+    frame.kept = None
     try:
         output, assigned = caught_output(state, catcher, failure.output(), frame)
     except ExpressionError as problem:

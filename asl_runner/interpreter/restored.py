@@ -1,0 +1,190 @@
+"""Where an execution stood, read from its history: what going on from there needs, of every scope.
+
+A history holds the data each state was entered with, what each one that ended gave, and the variables it assigned.
+So nothing of what succeeded has to be run again to go on after it, on a redrive or when a process has died.
+
+Source: recorded redrives. The open state goes on from its own entry, which is not recorded again; of an open Parallel
+or inline Map the finished branches and iterations keep their outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from asl_runner.definition import model
+from asl_runner.expressions.environment import Json
+from asl_runner.history.events import Event
+from asl_runner.interpreter.errors import ALL, DATA_LIMIT_EXCEEDED
+
+_OPENING = ("ParallelStateStarted", "MapStateStarted")
+_SUCCEEDED = ("ParallelStateSucceeded", "MapStateSucceeded")
+_MAP_RUN = -1
+"""Stands in `started` for a map run."""
+
+
+class Restored(Struct, kw_only=True):
+    """One scope as its history left it."""
+
+    path: str
+    todo: str | None
+    """The state to go on with; None when the scope has ended."""
+    text: bytes
+    """Its input, or the scope's output, as the history shows it."""
+    previous: int
+    """The event the next one of this scope follows."""
+    entry: Event | None = None
+    """The entry of `todo`, if it was entered."""
+    variables: dict[str, Json]
+    variable_sizes: dict[str, int]
+    visits: dict[str, int]
+    """How often each Parallel or Map has started its children."""
+    started: int = 0
+    """The event with which an open Parallel or Map started those it has."""
+    last: int = 0
+    """Of the machine itself: the last event of the history."""
+    children: dict[int, Restored] | None = None
+    """Of an open Parallel or Map the branches or iterations to go on with, by index; None to begin anew."""
+
+    @property
+    def data(self) -> Json:
+        """The value of `text`."""
+        return msgspec.json.decode(self.text)
+
+    @property
+    def child_path(self) -> str:
+        """The path of the children, up to their index."""
+        return f"{self.path}/{self.todo}:{self.visits[self.todo or ''] - 1}"
+
+
+class MapRunOpen(Exception):
+    """The execution failed in a distributed Map, whose map run would have to go on."""
+
+
+def restore(machine: model.StateMachine, events: Sequence[Event]) -> Restored:
+    """Where the machine stood after these events, which are all of a history whose events have scopes.
+
+    Raises `MapRunOpen` when a distributed Map was under way.
+    """
+    scopes: dict[str, list[Event]] = {}
+    for event in events:
+        scopes.setdefault(event.scope, []).append(event)
+    start = events[0]
+    reader = _Reader(scopes, _error(events[-1]) == DATA_LIMIT_EXCEEDED)
+    restored = reader.scope(machine, "", bytes((start.details or {})["input"]), 0)
+    restored.last = events[-1].id
+    return restored
+
+
+def _error(event: Event) -> str | None:
+    return (event.details or {}).get("error")
+
+
+class _Reader:
+    """Reads the scopes of one history, the machine's own first."""
+
+    def __init__(self, scopes: dict[str, list[Event]], too_large: bool) -> None:
+        """`too_large` says that the execution failed by the size of something."""
+        self._scopes = scopes
+        self._too_large = too_large
+
+    def scope(self, scope: model.Scope, path: str, input: bytes, previous: int) -> Restored:
+        """The scope at a path, which began with `input` after event `previous`."""
+        events = self._scopes.get(path, ())
+        place = Restored(
+            path=path,
+            todo=scope.start_at,
+            text=input,
+            previous=previous,
+            variables={},
+            variable_sizes={},
+            visits={},
+        )
+        for position, event in enumerate(events):
+            details = event.details or {}
+            if event.type.endswith("StateEntered"):
+                place.todo, place.entry, place.started = details["name"], event, 0
+                place.text, place.previous = bytes(details["input"]), event.id
+            elif event.type.endswith("StateExited"):
+                place.text, place.previous, place.entry = bytes(details["output"]), event.id, None
+                _assign(place, details.get("assignedVariables", {}))
+                place.todo = self._next(scope.states[details["name"]], events[:position], path)
+            elif event.type in _OPENING and place.todo is not None:
+                place.visits[place.todo] = place.visits.get(place.todo, 0) + 1
+                place.started = event.id
+            elif event.type == "MapRunStarted":
+                place.started = _MAP_RUN
+            elif event.type in _SUCCEEDED and self._too_large:
+                # Documented: the branches are not what was too large, so all of them run again.
+                place.started = 0
+        if place.todo is not None and place.entry is not None and place.started:
+            self._open_children(scope.states[place.todo], place)
+        return place
+
+    def _open_children(self, state: model.State, place: Restored) -> None:
+        if place.started == _MAP_RUN:
+            raise MapRunOpen
+        children: dict[int, Restored] = {}
+        prefix = f"{place.child_path}."
+        for index in sorted(int(path[len(prefix) :]) for path in self._scopes if _is_child(path, prefix)):
+            inner = state.branches[index] if isinstance(state, model.Parallel) else _processor(state)
+            path = f"{prefix}{index}"
+            children[index] = self.scope(inner, path, *_beginning(self._scopes[path], place.started))
+        place.children = children
+
+    def _next(self, state: model.State, before: Sequence[Event], path: str) -> str | None:
+        """What followed a state that was left after the events `before` of its scope."""
+        if isinstance(state, model.Choice):
+            # Only its rules know; they are pure, so they are asked again.
+            return state.name
+        if isinstance(state, model.Working) and state.catch and not before[-1].type.endswith("Succeeded"):
+            return _caught_by(state, self._error_within(path, before[-1].id)).next
+        return state.next
+
+    def _error_within(self, path: str, last: int) -> str | None:
+        """The error reported last in a scope and those inside it, up to event `last`."""
+        found = [
+            event
+            for inner, events in self._scopes.items()
+            if inner.startswith(path)
+            for event in events
+            if event.id <= last and _error(event) is not None
+        ]
+        return _error(max(found, key=lambda event: event.id)) if found else None
+
+
+def _caught_by(state: model.Working, error: str | None) -> model.Catcher:
+    for catcher in state.catch:
+        if error in catcher.error_equals:
+            return catcher
+    general = [catcher for catcher in state.catch if ALL in catcher.error_equals]
+    return general[0] if general else state.catch[0]
+
+
+def _processor(state: model.State) -> model.Scope:
+    assert isinstance(state, model.Map)
+    return state.item_processor
+
+
+def _is_child(path: str, prefix: str) -> bool:
+    return path.startswith(prefix) and path[len(prefix) :].isdecimal()
+
+
+def _beginning(events: Iterable[Event], started: int) -> tuple[bytes, int]:
+    """A branch's or iteration's input and the event before its first state."""
+    previous = started
+    for event in events:
+        if event.type == "MapIterationStarted":
+            previous = event.id
+        elif event.type.endswith("StateEntered"):
+            return bytes((event.details or {})["input"]), previous
+    return b"", previous
+
+
+def _assign(place: Restored, texts: dict[str, Any]) -> None:
+    for name, text in texts.items():
+        place.variables[name] = msgspec.json.decode(text)
+        place.variable_sizes[name] = len(text.encode())
