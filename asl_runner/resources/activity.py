@@ -34,7 +34,7 @@ class _Activity:
     """
 
     def __init__(self) -> None:
-        self.tasks: dict[str, TaskCall] = {}
+        self.tasks: dict[str, tuple[TaskCall, asyncio.Future[Json]]] = {}
         self.workers: deque[asyncio.Future[None]] = deque()
         self.requests = 0
         """Workers' requests under way, also those that have just been woken."""
@@ -67,7 +67,7 @@ class Activities:
             raise RuntimeError(f"the activity task {call.resource.arn} was given no token")
         activity = self._activities.setdefault(call.resource.arn, _Activity())
         with self._tokens.waiting(call) as answer:
-            activity.tasks[token] = call
+            activity.tasks[token] = call, answer
             activity.wake()
             try:
                 return await answer
@@ -88,20 +88,15 @@ class Activities:
         end = loop.time() + wait
         activity.requests += 1
         try:
-            while not activity.tasks and exists():
+            while True:
+                task = _handed_out(activity, worker)
                 left = end - loop.time()
-                if left <= 0:
-                    return None
+                if task is not None or left <= 0 or not exists():
+                    return task
                 await self._work_or_end(activity, left)
-            if not activity.tasks:
-                return None
-            token, call = next(iter(activity.tasks.items()))
-            del activity.tasks[token]
         finally:
             activity.requests -= 1
             self._tidy(arn)
-        call.started(worker)
-        return ActivityTask(token, compact(call.input))
 
     def polls(self, arn: str) -> int:
         """How many requests of workers for this activity are under way."""
@@ -130,3 +125,18 @@ class Activities:
         activity = self._activities.get(arn)
         if activity is not None and not activity.tasks and not activity.requests:
             del self._activities[arn]
+
+
+def _handed_out(activity: _Activity, worker: str | None) -> ActivityTask | None:
+    """The task that waits longest, started; None when none waits."""
+    while activity.tasks:
+        token, (call, answer) = next(iter(activity.tasks.items()))
+        del activity.tasks[token]
+        try:
+            call.started(worker)
+        except Exception as problem:  # noqa: BLE001 - it ends the task's execution, not the worker's request
+            if not answer.done():
+                answer.set_exception(problem)
+            continue
+        return ActivityTask(token, compact(call.input))
+    return None

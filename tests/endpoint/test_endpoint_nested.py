@@ -162,10 +162,43 @@ def test_a_map_run_is_updated_while_it_runs_and_not_after(client: ClientFactory)
         states.update_map_run(mapRunArn=arn, maxConcurrency=1)
 
 
+def test_express_children_are_described_though_express(client: ClientFactory) -> None:
+    states = client("stepfunctions")
+    machine = distributed(PASS, Label="Fast")
+    machine["States"]["M"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "EXPRESS"
+    execution = start(states, create(states, "express-children", machine), [1])
+    ended(states, execution)
+    (run,) = states.list_map_runs(executionArn=execution)["mapRuns"]
+    (child,) = states.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+    described = states.describe_execution(executionArn=child["executionArn"])
+    assert (described["status"], described["mapRunArn"], described["output"]) == ("SUCCEEDED", run["mapRunArn"], "1")
+    with pytest.raises(ClientError, match="InvalidArn"):
+        states.get_execution_history(executionArn=child["executionArn"])
+
+
+def test_map_runs_under_way_end_with_their_process(serve: Any) -> None:
+    first = serve()
+    states = first.client("stepfunctions")
+    execution = start(states, create(states, "killed", distributed(WAIT)), [1, 2])
+    pause = threading.Event()
+    while not (runs := states.list_map_runs(executionArn=execution)["mapRuns"]):
+        pause.wait(0.01)
+    arn = runs[0]["mapRunArn"]
+    while states.describe_map_run(mapRunArn=arn)["executionCounts"]["running"] != 2:
+        pause.wait(0.01)
+    first.kill()
+    states = serve().client("stepfunctions")
+    described = states.describe_map_run(mapRunArn=arn)
+    assert (described["status"], described["executionCounts"]["aborted"]) == ("ABORTED", 2)
+    assert ended(states, execution)["status"] == "ABORTED"
+
+
 def test_map_runs_that_are_not_there(client: ClientFactory) -> None:
     states = client("stepfunctions")
     with pytest.raises(ClientError, match="ResourceNotFound"):
         states.describe_map_run(mapRunArn="arn:aws:states:us-east-1:123456789012:mapRun:a/b:c")
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        states.list_executions(mapRunArn="arn:aws:states:us-east-1:123456789012:mapRun:a/b:c")
     with pytest.raises(ClientError, match="InvalidArn"):
         states.describe_map_run(mapRunArn="nothing")
     with pytest.raises(ClientError, match="ExecutionDoesNotExist"):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from asl_runner.endpoint.stepfunctions.arns import parse_arn, parse_machine_arn
+from asl_runner.endpoint.stepfunctions.arns import parse_machine_arn
 from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.endpoint.stepfunctions.express import start_express
 from asl_runner.endpoint.stepfunctions.kept import execution_record, kept_execution, launch
+from asl_runner.endpoint.stepfunctions.map_runs import require_map_run
 from asl_runner.endpoint.stepfunctions.paging import cut_page, decode_token, page_size
 from asl_runner.endpoint.stepfunctions.redrivable import redrive_status
 from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_input, checked_name
@@ -74,8 +75,8 @@ async def stop_execution(service: StepFunctions, request: dict[str, Any]) -> dic
 
 
 async def describe_execution(service: StepFunctions, request: dict[str, Any]) -> dict[str, Any]:
-    """DescribeExecution."""
-    record = await kept_execution(service, request["executionArn"])
+    """DescribeExecution; of Express ones those that a map run started."""
+    record = await kept_execution(service, request["executionArn"], children=True)
     answer = interchange.describe(record)
     answer.update(redrive_status(service, record))
     for key, value in (
@@ -106,7 +107,7 @@ async def list_executions(service: StepFunctions, request: dict[str, Any]) -> di
             raise invalid("PENDING_REDRIVE can only be used with mapRunArn")
         filters = _of_machine(service, machine)
     else:
-        parse_arn(str(map_run), "mapRun")
+        require_map_run(service, str(map_run))
         filters = {"map_run_arn": map_run}
     if status is not None:
         filters["status"] = status
@@ -151,7 +152,7 @@ def _list_item(record: ExecutionRecord) -> dict[str, Any]:
 
 async def describe_state_machine_for_execution(service: StepFunctions, request: dict[str, Any]) -> dict[str, Any]:
     """DescribeStateMachineForExecution: the definition an execution runs, whatever became of its state machine."""
-    record = await kept_execution(service, request["executionArn"])
+    record = await kept_execution(service, request["executionArn"], children=True)
     settings: dict[str, Any] = msgspec.json.decode(record.settings or "{}")
     answer: dict[str, Any] = {
         "stateMachineArn": record.machine_arn,

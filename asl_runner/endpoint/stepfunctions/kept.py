@@ -26,12 +26,15 @@ GONE = "The process that ran the execution ended."
 """The cause of the end of an execution whose process is gone."""
 
 
-async def kept_execution(service: StepFunctions, arn: str) -> ExecutionRecord:
+async def kept_execution(service: StepFunctions, arn: str, *, children: bool = False) -> ExecutionRecord:
     """The Standard execution with this ARN; one whose process is gone has ended.
 
-    Raises `ServiceError` InvalidArn or ExecutionDoesNotExist.
+    With `children` also an Express one that a map run started. Raises `ServiceError` InvalidArn or
+    ExecutionDoesNotExist.
     """
-    parse_arn(arn, "execution")
+    express = children and "/" in arn and parse_arn(arn, "execution", "express").kind == "express"
+    if not express:
+        parse_arn(arn, "execution")
     store = service.workspace.writable
     try:
         record = store.execution(arn)

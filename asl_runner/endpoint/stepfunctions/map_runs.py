@@ -99,6 +99,12 @@ async def update_map_run(service: StepFunctions, request: dict[str, Any]) -> dic
     return {}
 
 
+def require_map_run(service: StepFunctions, text: str) -> None:
+    """Raises `ServiceError` InvalidArn or ResourceNotFound."""
+    arn = parse_arn(text, "mapRun").text
+    service.workspace.writable.read(lambda tables: _required(tables, arn))
+
+
 def _required(tables: sqlite3.Connection, arn: str) -> MapRunRecord:
     """Raises `ServiceError` ResourceNotFound."""
     try:
