@@ -95,11 +95,13 @@ class Application:
             await _send(send, self._states.fault(fault))
             return
         prefix, _, name = headers.get(b"x-amz-target", b"").partition(b".")
-        if prefix == b"AWSStepFunctions":
+        service = signed_for(headers)
+        if prefix == b"AWSStepFunctions" or service == b"states":
+            name = name if prefix == b"AWSStepFunctions" else b""
             await self._states_api(name.decode("latin-1"), headers, receive, send)
-        elif prefix == b"SageMaker":
+        elif prefix == b"SageMaker" or service == b"sagemaker":
             await self._jobs(scope, name.decode("latin-1"), headers, receive, send)
-        elif not prefix and _is_lambda(scope, headers):
+        elif not prefix and _is_lambda(scope, service):
             await self._lambda(scope, headers, receive, send)
         else:
             await self._other(scope, headers, receive, send)
@@ -195,9 +197,8 @@ _FOREIGN = (
 _STOPPING = faults.Fault(code="ServiceUnavailable", message="The endpoint is shutting down.", status=503)
 
 
-def _is_lambda(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+def _is_lambda(scope: Scope, service: bytes) -> bool:
     """Whether a request without a target is for Lambda: signed for it, or not signed and with one of its paths."""
-    service = signed_for(headers)
     return service == b"lambda" or (not service and _LAMBDA_PATH.match(scope["raw_path"]) is not None)
 
 

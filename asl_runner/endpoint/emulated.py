@@ -42,18 +42,28 @@ class Guarded:
                     return _refusal(environ, start_response, 501, "NotImplemented", "moto failed to answer this.")
                 text = "moto knows no such operation."
                 return _refusal(environ, start_response, status, "UnknownOperationException", text)
-        if started:
-            start_response(*started)
-            return blocks
-        # A generator starts its answer with its first block.
-        pieces = list(blocks)
-        start_response(*started)
-        return pieces
+        if not started:
+            # A generator starts its answer with its first block.
+            blocks = list(blocks)
+        status_line, headers = started
+        if _is_json(environ) or status_line >= "400":
+            kind = "application/x-amz-json-1.1" if _is_json(environ) else "text/xml"
+            headers = [(name, kind if _is_html(name, value) else value) for name, value in headers]
+        start_response(status_line, headers)
+        return blocks
 
 
 def _may_be_page(headers: list[tuple[str, str]]) -> bool:
     """Whether an answer calls itself HTML, as moto's JSON does, too."""
-    return any(name.lower() == "content-type" and value.startswith("text/html") for name, value in headers)
+    return any(_is_html(name, value) for name, value in headers)
+
+
+def _is_html(name: str, value: str) -> bool:
+    return name.lower() == "content-type" and value.startswith("text/html")
+
+
+def _is_json(environ: dict[str, Any]) -> bool:
+    return "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", "")
 
 
 def _whole(blocks: Iterable[bytes]) -> list[bytes]:
@@ -68,7 +78,7 @@ def _whole(blocks: Iterable[bytes]) -> list[bytes]:
 def _refusal(
     environ: dict[str, Any], start_response: Callable[..., Any], status: int, code: str, message: str
 ) -> list[bytes]:
-    if "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", ""):
+    if _is_json(environ):
         kind, text = "application/json", json.dumps({"__type": code, "message": message})
     else:
         kind = "text/xml"
