@@ -107,7 +107,8 @@ def client_environment(endpoint_url: str, region: str) -> dict[str, str]:
     """The environment variables that lead boto3 to an endpoint on this machine and nowhere else.
 
     The credentials are made up and override any that a profile or the machine would give. A loopback address
-    makes boto3 put the bucket into the path by itself. Source: boto3 guide, "Configuration".
+    makes boto3 put the bucket into the path by itself, but a name must not be put before it. Source: boto3 guide,
+    "Configuration"; AWS SDKs and Tools Reference Guide, "Host prefix injection".
     """
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
@@ -117,6 +118,7 @@ def client_environment(endpoint_url: str, region: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_SESSION_TOKEN": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
 
 
