@@ -65,9 +65,13 @@ class Machines:
         return self._one(MachineRecord, f"{_MACHINES.select} WHERE arn = :arn", {"arn": arn})
 
     def machines(self, after: tuple[float, str] | None, limit: int) -> list[MachineRecord]:
-        """State machines in the order they were created, those after `(created, arn)`."""
+        """State machines in the order they were created, those after `(created, arn)`; none whose deletion is done."""
         created, arn = after or (-1.0, "")
-        query = f"{_MACHINES.select} WHERE (created, arn) > (:created, :arn) ORDER BY created, arn LIMIT :limit"
+        query = (
+            f"{_MACHINES.select} WHERE (created, arn) > (:created, :arn) AND (machines.status = 'ACTIVE' OR EXISTS "
+            "(SELECT 1 FROM executions WHERE executions.status = 'RUNNING' AND executions.machine_arn = machines.arn)) "
+            "ORDER BY created, arn LIMIT :limit"
+        )
         return self._all(MachineRecord, query, {"created": created, "arn": arn, "limit": limit})
 
     def put_machine(self, record: MachineRecord) -> None:

@@ -474,3 +474,15 @@ def test_everything_acknowledged_is_there_after_a_kill(serve: Callable[..., Any]
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert (found["status"], found["stateMachineVersionArn"]) == ("SUCCEEDED", version)
+
+
+def test_pages_go_on_behind_what_was_deleted(states: Any, name: str) -> None:
+    arns = [created(states, f"{name}-{n}", definition=WAITS)["stateMachineArn"] for n in range(4)]
+    executions = [states.start_execution(stateMachineArn=arn)["executionArn"] for arn in arns[1:3]]
+    for arn in arns[1:3]:
+        states.delete_state_machine(stateMachineArn=arn)
+    for execution in executions:
+        states.stop_execution(executionArn=execution)
+    pages = states.get_paginator("list_state_machines").paginate(PaginationConfig={"PageSize": 1})
+    found = [each["stateMachineArn"] for page in pages for each in page["stateMachines"]]
+    assert [arn for arn in found if arn in arns] == [arns[0], arns[3]]

@@ -46,7 +46,7 @@ def _checked(definition: str, type: str) -> tuple[StateMachine | None, list[Diag
     machine, found = check_read(document)
     if type == "EXPRESS" and isinstance(document.value, dict):
         found = _merged(found, _unsupported_in_express(document))
-    known = _as_reported(found)
+    known = [problem for problem in found if problem.aws_code]
     return None if _has_errors(known) else machine, sorted(known, key=lambda item: item.aws_code in _NO_LOCATION)
 
 
@@ -61,18 +61,6 @@ def _restored(problem: Diagnostic) -> Diagnostic:
         message=problem.message.replace(_PLAIN, ""),
         location=None if location is None else location.replace(_PLAIN, ""),
     )
-
-
-def _as_reported(found: list[Diagnostic]) -> list[Diagnostic]:
-    """Those the service reports. Where `Credentials` have no role it says nothing more of them (recorded)."""
-    without_role = {
-        problem.location for problem in found if problem.message.startswith("The field 'RoleArn' is required")
-    }
-    return [
-        problem
-        for problem in found
-        if problem.aws_code and not (problem.code == "ASL102" and problem.location in without_role)
-    ]
 
 
 def check_definition(definition: str, type: str) -> StateMachine:

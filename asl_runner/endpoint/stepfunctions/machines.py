@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,12 @@ from asl_runner.history.machines import Machines
 from asl_runner.sagemaker.errors import ServiceError
 
 if TYPE_CHECKING:
+    from asl_runner.definition import StateMachine
     from asl_runner.endpoint.stepfunctions.arns import MachineArn
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions
+
+_LONG = 1 << 16
+"""Characters of a definition that take long to check."""
 
 _CHANGES = ("definition", "roleArn", *DEFAULTS)
 """What UpdateStateMachine can change."""
@@ -39,7 +44,7 @@ async def create_state_machine(service: StepFunctions, request: dict[str, Any]) 
     _check_description(request)
     check_role(request["roleArn"])
     type = request.get("type", "STANDARD")
-    service.keep(definition, check_definition(definition, type))
+    service.keep(definition, await _compiled(definition, type))
     settings = await checked_settings(service, request, DEFAULTS)
     tags = checked_tags(request.get("tags", []))
     now = service.now()
@@ -72,6 +77,13 @@ async def create_state_machine(service: StepFunctions, request: dict[str, Any]) 
     return await service.change(create)
 
 
+async def _compiled(definition: str, type: str) -> StateMachine:
+    """The machine of a definition, a long one compiled in a thread."""
+    if len(definition) < _LONG:
+        return check_definition(definition, type)
+    return await asyncio.to_thread(check_definition, definition, type)
+
+
 def _is_same(record: MachineRecord, asked: MachineRecord) -> bool:
     """Source: CreateStateMachine, which says what its idempotency rests on."""
     return (
@@ -101,7 +113,7 @@ async def update_state_machine(service: StepFunctions, request: dict[str, Any]) 
         check_role(request["roleArn"])
     known = service.read(lambda tables: changeable(tables, arn))
     if "definition" in request:
-        service.keep(request["definition"], check_definition(request["definition"], known.type))
+        service.keep(request["definition"], await _compiled(request["definition"], known.type))
     settings = await checked_settings(service, request, {})
     now = service.now()
 
@@ -209,13 +221,8 @@ async def list_state_machines(service: StepFunctions, request: dict[str, Any]) -
     after = decode_token(scope, request.get("nextToken"))
     size = page_size(request)
 
-    def find(tables: Machines) -> list[MachineRecord]:
-        found = tables.machines(None if after is None else (after[0], after[1]), size + 1)
-        return [record for record in found if record.status == "ACTIVE" or tables.has_running(record.arn)]
-
-    return cut_page(
-        service.read(find), size, scope, lambda record: (record.created, record.arn), _listed, "stateMachines"
-    )
+    found = service.read(lambda tables: tables.machines(None if after is None else (after[0], after[1]), size + 1))
+    return cut_page(found, size, scope, lambda record: (record.created, record.arn), _listed, "stateMachines")
 
 
 def _listed(record: MachineRecord) -> dict[str, Any]:
