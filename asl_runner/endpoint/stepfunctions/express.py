@@ -34,7 +34,7 @@ async def start_express(
     name = name or random_uuid()
     arn = service.arn("express", f"{target.name}:{name}:{random_uuid()}")
     record = execution_record(service, target, arn, name, text, trace_header)
-    return await launch(service, service.machine(target.definition), value, record, taken=False)
+    return await launch(service, service.machine(target.definition), value, record)
 
 
 async def start_sync_execution(service: StepFunctions, request: dict[str, Any]) -> dict[str, Any]:

@@ -80,9 +80,12 @@ def execution_record(
 
 
 async def launch(
-    service: StepFunctions, machine: StateMachine, input: Json, record: ExecutionRecord, *, taken: bool
+    service: StepFunctions, machine: StateMachine, input: Json, record: ExecutionRecord
 ) -> RunningExecution:
-    """Starts the execution, with a log where its state machine asks for one. Raises `ExecutionExists`."""
+    """Starts the execution once it is kept, an Express one at once; with a log where its state machine asks for one.
+
+    Raises `ExecutionExists`.
+    """
     log = log_of(service, record)
     observers: Sequence[Observer] = () if log is None else (log,)
-    return await service.workspace.launch(machine, input, record, observers=observers, taken=taken)
+    return await service.workspace.launch(machine, input, record, observers=observers, taken=record.type != "EXPRESS")
