@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asl_runner.endpoint import faults
+from asl_runner.endpoint.emulated import Guarded, too_large_answer
 from asl_runner.endpoint.lambda_.service import Lambda
 from asl_runner.endpoint.origin import is_foreign
 from asl_runner.endpoint.protocol import Answer, JsonApi
@@ -173,12 +174,12 @@ class Application:
     async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         body = await read_body(receive, self._limit)
         if body is None:
-            await _send(send, self._states.fault(faults.too_large(self._limit)), close=True)
+            refused = too_large_answer(self._limit, as_json=b"x-amz-target" in headers)
+            await _send(send, refused, close=True)
             return
         await self._others.answer(scope, body, send)
 
     def _load_others(self) -> WsgiApplication:
-        from asl_runner.endpoint.emulated import Guarded
         from asl_runner.storage.server import load_application
 
         configuration = self.workspace.configuration

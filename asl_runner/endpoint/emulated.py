@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from xml.sax.saxutils import escape
 
+from asl_runner.endpoint.protocol import Answer
 from asl_runner.endpoint.wsgi import Application
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,13 @@ class Guarded:
         return blocks
 
 
+def too_large_answer(limit: int, *, as_json: bool) -> Answer:
+    """The refusal of a request with more bytes than are taken."""
+    message = f"The request is larger than {limit} bytes; see --request-limit."
+    kind, body = _error("EntityTooLarge", message, as_json=as_json, bare=True)
+    return Answer(413, [(b"content-type", kind.encode())], body)
+
+
 def _may_be_page(headers: list[tuple[str, str]]) -> bool:
     """Whether an answer calls itself HTML, as moto's JSON does, too."""
     return any(_is_html(name, value) for name, value in headers)
@@ -78,12 +86,14 @@ def _whole(blocks: Iterable[bytes]) -> list[bytes]:
 def _refusal(
     environ: dict[str, Any], start_response: Callable[..., Any], status: int, code: str, message: str
 ) -> list[bytes]:
-    if _is_json(environ):
-        kind, text = "application/json", json.dumps({"__type": code, "message": message})
-    else:
-        kind = "text/xml"
-        error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
-        text = f"<ErrorResponse>{error}</ErrorResponse>"
-    body = text.encode()
+    kind, body = _error(code, message, as_json=_is_json(environ))
     start_response(f"{status} Error", [("Content-Type", kind), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _error(code: str, message: str, *, as_json: bool, bare: bool = False) -> tuple[str, bytes]:
+    """Content type and body of an error: JSON, or XML, `bare` as S3 has it."""
+    if as_json:
+        return "application/json", json.dumps({"__type": code, "message": message}).encode()
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return "text/xml", (error if bare else f"<ErrorResponse>{error}</ErrorResponse>").encode()
