@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asl_runner.endpoint.stepfunctions.arns import parse_arn, parse_machine_arn
+from asl_runner.endpoint.stepfunctions.definitions import problems
 from asl_runner.endpoint.stepfunctions.paging import decode_token, encode_token
 from asl_runner.endpoint.stepfunctions.targets import draw
 from asl_runner.endpoint.stepfunctions.variables import variable_references
@@ -87,3 +88,38 @@ def test_a_version_without_weight_is_never_drawn() -> None:
 def test_the_variables_of_a_state(state: dict[str, Any], names: list[str]) -> None:
     found = variable_references(json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", **state}}}))
     assert found == ({"A": names} if names else {})
+
+
+PASS = {"Type": "Pass", "End": True}
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        # As the service answered, to the order; the last one is refused by us alone.
+        (
+            {"StartAt": "pass1", "States": {"pass1": {"Type": "Pass", "Next": "pass3"}, "pass2": PASS}},
+            ["Missing 'Next' target: pass3 at /States/pass1/Next", 'State "pass2" is not reachable. at /States/pass2'],
+        ),
+        (
+            {"StartAt": "Not sure", "States": {"Pass One": {"Type": "Pass", "Next": "Success"}, "Success": PASS}},
+            [
+                "Missing 'Next' target: Not sure at /StartAt",
+                'State "Pass One" is not reachable. at /States/Pass One',
+            ],
+        ),
+        (
+            {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}, "C": {"Type": "Succeed"}}},
+            ['State "C" is not reachable. at /States/C'],
+        ),
+        ({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}, "C": {"Type": "Pass", "Next": "A"}}}, []),
+        (
+            {"StartAt": "A", "States": {"A": PASS, "B": {"Type": "Pass", "Next": "B"}}},
+            ['State "B" is not reachable. at /States/B'],
+        ),
+    ],
+)
+def test_targets_and_reachability_as_the_service_reports_them(document: dict[str, Any], found: list[str]) -> None:
+    reported = [each for each in problems(json.dumps(document), "STANDARD")[1] if each.severity == "error"]
+    shown = [f"{each.message} at {each.location}" for each in reported if each.aws_code == "MISSING_TRANSITION_TARGET"]
+    assert shown == found

@@ -11,7 +11,7 @@ from asl_runner.definition import Diagnostic, Document, StateMachine, check_read
 from asl_runner.definition.codes import CODES
 from asl_runner.definition.diagnostics import Report
 from asl_runner.definition.resource import parse_resource
-from asl_runner.definition.scopes import PROCESSORS, scopes
+from asl_runner.definition.scopes import PROCESSORS, is_terminal, scopes, transitions
 from asl_runner.endpoint.stepfunctions.errors import invalid_definition
 from asl_runner.expressions import jackson
 from asl_runner.sagemaker.errors import ServiceError
@@ -44,6 +44,8 @@ def _checked(definition: str, type: str) -> tuple[StateMachine | None, list[Diag
     if text_problem is not None:
         return None, [text_problem]
     machine, found = check_read(document)
+    if any(problem.aws_code == "MISSING_TRANSITION_TARGET" for problem in found):
+        found = _with_untargeted(document, found)
     if type == "EXPRESS" and isinstance(document.value, dict):
         found = _merged(found, _unsupported_in_express(document))
     known = [problem for problem in found if problem.aws_code]
@@ -108,6 +110,26 @@ def _of_text(definition: str, document: Document) -> Diagnostic | None:
 
 def _merged(found: list[Diagnostic], more: list[Diagnostic]) -> list[Diagnostic]:
     return sorted([*found, *more], key=lambda problem: problem.position or (0, 0)) if more else found
+
+
+def _with_untargeted(document: Document, found: list[Diagnostic]) -> list[Diagnostic]:
+    """Unreachable states as the service finds them: those that no state of their scope and no StartAt leads to.
+
+    So a state behind an unreachable one is not reported, and one that only a misspelt target leads to is. States that
+    lead only to each other the service does not see; they are refused all the same.
+    """
+    report = Report()
+    for scope in scopes(document.value):
+        edges = [list(transitions(state, ())) for state in scope.states.values()]
+        ends = [is_terminal(state) for state in scope.states.values()]
+        if any(ends) and all(end or out for end, out in zip(ends, edges, strict=True)):
+            targeted = {scope.start_at, *(edge.target for out in edges for edge in out)}
+            for name in scope.states:
+                if name not in targeted:
+                    report.add("ASL302", f'State "{name}" is not reachable.', scope.state_path(name), key=True)
+    others = [problem for problem in found if problem.code != "ASL302"]
+    merged = _merged(others, report.finish(document) if report.count else [])
+    return merged if _has_errors(merged) else found
 
 
 def _unsupported_in_express(document: Document) -> list[Diagnostic]:
