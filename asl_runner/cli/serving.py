@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -43,6 +44,8 @@ async def _serve(workspace: Workspace, host: str, port: int, request_limit: int)
         for number, code in ((signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGTERM, EXIT_TERMINATED)):
             loop.add_signal_handler(number, _on_signal, server, code, [False])
         async with server:
+            # What is loaded by now stays: no collection needs to look at it again.
+            gc.freeze()
             _announce(server, host, workspace)
             await server.wait()
 

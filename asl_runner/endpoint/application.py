@@ -7,6 +7,8 @@ S3 on the workspace's own files. A host prefix (`sync-`) makes no difference.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
 
 JSON_LIMIT = 1 << 20
 """Bytes of a request to Step Functions. Source: Step Functions quotas, "Maximum request size"."""
@@ -64,6 +68,8 @@ class Application:
         self._sagemaker: JsonApi | None = None
         self._others = WsgiPart(self._load_others)
         self._polls: set[asyncio.Task[Answer]] = set()
+        self._requests: set[asyncio.Task[Any]] = set()
+        self._ending = False
 
     async def start(self) -> None:
         """Makes the APIs ready for requests."""
@@ -80,14 +86,37 @@ class Application:
         for poll in self._polls:
             poll.cancel()
 
+    def end_requests(self) -> None:
+        """Ends what is still being answered: its client is told that the endpoint stops."""
+        self._ending = True
+        for task in list(self._requests):
+            task.cancel()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         if scope["type"] != "http":
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._requests.add(task)
         try:
             await self._dispatch(scope, receive, send)
         except ClientGone:
             return  # There is nobody to answer.
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+            await self._last_words(send, _STOPPING)
+        except Exception as defect:  # noqa: BLE001 - whatever happens, the client is answered
+            _log.exception("A defect in asl_runner while answering %s %s", scope["method"], scope["path"])
+            await self._last_words(send, faults.from_defect(defect))
+        finally:
+            self._requests.discard(task)
+
+    async def _last_words(self, send: Send, fault: faults.Fault) -> None:
+        """Answers with a fault, unless an answer has begun: that one then ends as it is."""
+        with contextlib.suppress(RuntimeError):
+            await _send(send, self._states.fault(fault), close=True)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])

@@ -76,6 +76,11 @@ def from_exception(error: Exception, model: Any, operation: str) -> Fault:
         _log.error("%s cannot be answered: %s", operation, error)
         return Fault(code="InternalFailure", message=str(error), status=500)
     _log.error("A defect in asl_runner while answering %s", operation, exc_info=error)
+    return from_defect(error)
+
+
+def from_defect(error: Exception) -> Fault:
+    """What is said where asl_runner itself is wrong."""
     text = f"This is a defect in asl_runner, not in the request: {type(error).__name__}: {error}"
     return Fault(code="InternalFailure", message=text, status=500)
 

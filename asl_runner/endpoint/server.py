@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterator
 from types import TracebackType
@@ -26,7 +27,7 @@ DEFAULT_PORT = 8083
 KEEP_ALIVE = 120
 """Seconds an idle connection stays open: longer than clients keep theirs, so that none is closed under a request."""
 
-GRACE = 3
+GRACE = 2
 """Seconds a request under way has to finish when the server stops."""
 
 
@@ -80,9 +81,10 @@ class Server:
 
     def stop(self) -> None:
         """Takes no more requests; those under way are answered. `wait` returns soon."""
-        if self._server is not None:
+        if self._server is not None and not self._server.should_exit:
             self._server.should_exit = True
             self._application.end_polls()
+            asyncio.get_running_loop().call_later(GRACE, self._application.end_requests)
 
     async def close(self) -> None:
         """Stops and ends everything the server started."""
@@ -126,8 +128,10 @@ def _uvicorn(application: Application) -> Any:
     except ImportError as error:
         raise UsageError(f"The endpoint needs uvicorn ({error}): pip install 'asl-runner[server]'.") from None
 
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+
     class Quiet(uvicorn.Server):
-        """Leaves signals to whoever runs it."""
+        """Leaves signals to whoever runs it, and reports to the application, which answers whatever happens."""
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -144,7 +148,7 @@ def _uvicorn(application: Application) -> Any:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=2 * GRACE,
             backlog=2048,
         )
     )

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 from conftest import ROLE, ServerProcess
 
 from asl_runner.cli.processes import descendants
@@ -52,22 +53,30 @@ def start_work(server: ServerProcess, directory: Path) -> tuple[list[str], list[
 def test_sigterm_ends_everything_cleanly(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
     server = serve()
     arns, children = start_work(server, tmp_path)
-    activity = server.client("stepfunctions").create_activity(name="a")["activityArn"]
+    states = server.client("stepfunctions")
+    activity = states.create_activity(name="a")["activityArn"]
+    express = states.create_state_machine(name="x", definition=json.dumps(WAITING), roleArn=ROLE, type="EXPRESS")
+    calls: list[Callable[[], Any]] = [
+        lambda: server.client("stepfunctions").get_activity_task(activityArn=activity),
+        lambda: server.client("stepfunctions").start_sync_execution(stateMachineArn=express["stateMachineArn"]),
+        lambda: server.client("lambda").invoke(FunctionName="sleeper"),
+    ]
     answers: list[Any] = []
 
-    def poll() -> None:
+    def ask(call: Callable[[], Any]) -> None:
         try:
-            answers.append(server.client("stepfunctions").get_activity_task(activityArn=activity))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
-            answers.append(error)
+            answers.append(call())
+        except ClientError as error:
+            answers.append(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
-    polling = threading.Thread(target=poll)
-    polling.start()
-    time.sleep(0.3)
+    asking = [threading.Thread(target=ask, args=(call,)) for call in calls]
+    for thread in asking:
+        thread.start()
+    time.sleep(1)
     assert server.stop() == 0
-    polling.join(timeout=30)
-    assert not polling.is_alive()
-    assert len(answers) == 1
+    for thread in asking:
+        thread.join(timeout=30)
+    assert answers == [503, 503, 503]
     assert gone(children)
     assert "Traceback" not in server.said, server.said
     states = serve().client("stepfunctions")
