@@ -78,6 +78,8 @@ class LocalTarget:
             "aws-sdk:sagemaker": self._sagemaker_tasks,
             ANY_SDK_SERVICE: self._aws_sdk_tasks,
             **dict.fromkeys(OPTIMIZED_SERVICES, self._optimized_tasks),
+            "http": self._http_tasks,
+            "apigateway": self._apigateway_tasks,
         }
         self._resources = Resources({key: _Lazy(make) for key, make in makers.items()})
 
@@ -232,6 +234,17 @@ class LocalTarget:
         from asl_runner.resources.callback import with_callback
 
         return with_callback(self.tokens, AwsSdkTasks(self.clients))
+
+    def _http_tasks(self) -> Handler:
+        from asl_runner.resources.http import HttpTasks
+
+        return HttpTasks(self.clients)
+
+    def _apigateway_tasks(self) -> Handler:
+        from asl_runner.resources.apigateway import ApiGatewayTasks
+        from asl_runner.resources.callback import with_callback
+
+        return with_callback(self.tokens, ApiGatewayTasks(self.clients))
 
     def _optimized_tasks(self) -> Handler:
         from asl_runner.resources.callback import with_callback

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 AVAILABLE = (
     "Lambda functions (their ARN, or lambda:invoke), sagemaker, states, activities, aws-sdk:SERVICE:ACTION, "
-    + (", ".join(OPTIMIZED_SERVICES))
+    "http:invoke, apigateway:invoke, " + ", ".join(OPTIMIZED_SERVICES)
 )
+
+_INVOKED = {"http": {("invoke", "")}, "apigateway": {("invoke", ""), ("invoke", "waitForTaskToken")}}
 
 NAME_LIMIT = 80
 
@@ -121,6 +123,8 @@ def _task_problem(
         from asl_runner.resources import aws_sdk
 
         return aws_sdk.problem(resource)
+    if resource.service in _INVOKED and (resource.action, resource.pattern) not in _INVOKED[resource.service]:
+        return f"Of {resource.service}, Step Functions has {resource.service}:invoke; {resource.arn} is not there."
     if resource.service in OPTIMIZED_SERVICES:
         from asl_runner.resources import optimized
 
