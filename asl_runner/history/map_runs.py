@@ -50,6 +50,43 @@ def add(connection: sqlite3.Connection, record: MapRunRecord) -> None:
     connection.execute(f"INSERT INTO map_runs ({_FIELDS}) VALUES ({_VALUES})", structs.asdict(record))
 
 
+class ChildRecord(Struct, frozen=True):
+    """What a map run that goes on needs to know of a child."""
+
+    arn: str
+    status: str
+    output: bytes | None
+
+
+def children(connection: sqlite3.Connection, arn: str) -> list[ChildRecord]:
+    """The children begun so far, in the order of their items, in which they are begun."""
+    rows = connection.execute(
+        "SELECT arn, status, output FROM executions WHERE map_run_arn = :arn ORDER BY id", {"arn": arn}
+    )
+    return [ChildRecord(*row) for row in rows]
+
+
+def redrive(connection: sqlite3.Connection, arn: str, time: float) -> MapRunRecord:
+    """Has one go on; gives what is then kept of it. Raises `NotFound`."""
+    connection.execute(
+        "UPDATE map_runs SET status = 'RUNNING', stop = NULL, redrive_count = redrive_count + 1, redrive_time = :time"
+        " WHERE arn = :arn",
+        {"arn": arn, "time": time},
+    )
+    return by_arn(connection, arn)
+
+
+def restart(connection: sqlite3.Connection, old: str, new: str, name: str, start: float) -> None:
+    """Has an Express child begin anew under another ARN, in the same place."""
+    key = "SELECT id FROM executions WHERE arn = :old"
+    connection.execute(f"DELETE FROM segments WHERE execution = ({key})", {"old": old})
+    connection.execute(
+        "UPDATE executions SET arn = :new, name = :name, start = :start, redrive_count = 0, redrive_time = NULL"
+        " WHERE arn = :old",
+        {"old": old, "new": new, "name": name, "start": start},
+    )
+
+
 def end(connection: sqlite3.Connection, arn: str, status: str, stop: float) -> None:
     """Records how one ended."""
     connection.execute(

@@ -5,7 +5,7 @@ Source: reference sections 11 (map runs) and 20.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -45,6 +45,8 @@ class MapRunRequest(Struct, frozen=True, kw_only=True):
     """How many items there are in all."""
     executions: int
     """How many child executions they make: less than items where they are batched."""
+    redriven: str | None = None
+    """The ARN of the map run that is to go on, rather than a new one to be opened."""
 
 
 class ChildEnd(Struct, frozen=True):
@@ -66,15 +68,26 @@ class MapRun(Protocol):
     def settings(self) -> MapRunSettings:
         """As they are now."""
 
+    @property
+    def redrive_count(self) -> int:
+        """How often it has been redriven."""
+
+    @property
+    def outputs(self) -> Mapping[int, Json]:
+        """Of one that goes on: what the children gave that succeeded before, by their index."""
+
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is to be called whenever the settings change."""
 
-    async def child(self, input: Json, items: int) -> ChildEnd:
-        """Runs one child execution, which stands for so many items, to its end. Cancelled, it aborts it."""
+    async def child(self, index: int, input: Json, items: int) -> ChildEnd:
+        """Runs one child execution, which stands for so many items, to its end. Cancelled, it aborts it.
+
+        Of a map run that goes on, one that was there before goes on, too.
+        """
 
     async def end(self, status: MapRunStatus) -> None:
         """Nothing more will be asked of it. Returns once its end is kept."""
 
 
 OpenMapRun: TypeAlias = Callable[[MapRunRequest], Awaitable[MapRun]]
-"""Opens a map run of one execution: a new one, known from now on."""
+"""Opens a map run of one execution, new and known from now on, or has one go on."""

@@ -21,9 +21,8 @@ from asl_runner.history.events import Event
 from asl_runner.interpreter.errors import ALL, DATA_LIMIT_EXCEEDED
 
 _OPENING = ("ParallelStateStarted", "MapStateStarted")
+_OPENING_MAP_RUN = ("MapRunStarted", "MapRunRedriven")
 _SUCCEEDED = ("ParallelStateSucceeded", "MapStateSucceeded")
-_MAP_RUN = -1
-"""Stands in `started` for a map run."""
 
 
 class Restored(Struct, kw_only=True):
@@ -44,6 +43,8 @@ class Restored(Struct, kw_only=True):
     """How often each Parallel or Map has started its children."""
     started: int = 0
     """The event with which an open Parallel or Map started those it has."""
+    map_run: str | None = None
+    """Of an open distributed Map: the ARN of its map run, which knows its children."""
     last: int = 0
     """Of the machine itself: the last event of the history."""
     children: dict[int, Restored] | None = None
@@ -60,15 +61,8 @@ class Restored(Struct, kw_only=True):
         return f"{self.path}/{self.todo}:{self.visits[self.todo or ''] - 1}"
 
 
-class MapRunOpen(Exception):
-    """The execution failed in a distributed Map, whose map run would have to go on."""
-
-
 def restore(machine: model.StateMachine, events: Sequence[Event]) -> Restored:
-    """Where the machine stood after these events, which are all of a history whose events have scopes.
-
-    Raises `MapRunOpen` when a distributed Map was under way.
-    """
+    """Where the machine stood after these events, which are all of a history whose events have scopes."""
     scopes: dict[str, list[Event]] = {}
     for event in events:
         scopes.setdefault(event.scope, []).append(event)
@@ -106,7 +100,7 @@ class _Reader:
         for position, event in enumerate(events):
             details = event.details or {}
             if event.type.endswith("StateEntered"):
-                place.todo, place.entry, place.started = details["name"], event, 0
+                place.todo, place.entry, place.started, place.map_run = details["name"], event, 0, None
                 place.text, place.previous = bytes(details["input"]), event.id
             elif event.type.endswith("StateExited"):
                 place.text, place.previous, place.entry = bytes(details["output"]), event.id, None
@@ -114,9 +108,9 @@ class _Reader:
                 place.todo = self._next(scope.states[details["name"]], events[:position], path)
             elif event.type in _OPENING and place.todo is not None:
                 place.visits[place.todo] = place.visits.get(place.todo, 0) + 1
-                place.started = event.id
-            elif event.type == "MapRunStarted":
-                place.started = _MAP_RUN
+                place.started, place.map_run = event.id, None
+            elif event.type in _OPENING_MAP_RUN:
+                place.started, place.map_run = event.id, details["mapRunArn"]
             elif event.type in _SUCCEEDED and self._too_large:
                 # Documented: the branches are not what was too large, so all of them run again.
                 place.started = 0
@@ -125,8 +119,9 @@ class _Reader:
         return place
 
     def _open_children(self, state: model.State, place: Restored) -> None:
-        if place.started == _MAP_RUN:
-            raise MapRunOpen
+        if place.map_run is not None:
+            place.children = {}
+            return
         children: dict[int, Restored] = {}
         prefix = f"{place.child_path}."
         for index in sorted(int(path[len(prefix) :]) for path in self._scopes if _is_child(path, prefix)):

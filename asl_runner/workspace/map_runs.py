@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,13 +19,14 @@ from asl_runner.definition.names import map_label
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact, compact_bytes
 from asl_runner.history import map_runs
-from asl_runner.history.map_runs import MapRunRecord
+from asl_runner.history.map_runs import ChildRecord, MapRunRecord
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.interpreter.context import iso_time
 from asl_runner.interpreter.map_runs import ChildEnd, MapRunRequest, MapRunSettings, MapRunStatus
 
 if TYPE_CHECKING:
     from asl_runner.interpreter.ports import Clock
+    from asl_runner.workspace.running import RunningExecution
     from asl_runner.workspace.workspace import Workspace
 
 
@@ -45,6 +47,7 @@ class LiveMapRun:
         self._workspace = workspace
         self._clock = clock
         self._ended = ended
+        self._children: list[ChildRecord] = []
         self._changed: Callable[[], None] = lambda: None
         self._express = request.state.execution_type == "EXPRESS"
         machine = child_machine(parent.definition, request.state)
@@ -69,6 +72,24 @@ class LiveMapRun:
         """Its ARN."""
         return self.record.arn
 
+    @property
+    def redrive_count(self) -> int:
+        """How often it has been redriven."""
+        return self.record.redrive_count
+
+    @property
+    def outputs(self) -> Mapping[int, Json]:
+        """Of one that goes on: what the children gave that succeeded before, by their index."""
+        return {
+            index: msgspec.json.decode(child.output or b"null")
+            for index, child in enumerate(self._children)
+            if child.status == "SUCCEEDED"
+        }
+
+    def go_on(self, children: list[ChildRecord]) -> None:
+        """It has begun before, with these children in the order of their index."""
+        self._children = children
+
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is to be called whenever the settings change."""
         self._changed = changed
@@ -87,18 +108,23 @@ class LiveMapRun:
             )
         )
 
-    async def child(self, input: Json, items: int) -> ChildEnd:
-        """Runs one child execution, which stands for so many items, to its end. Cancelled, it aborts it."""
+    async def child(self, index: int, input: Json, items: int) -> ChildEnd:
+        """Runs one child execution, which stands for so many items, to its end. Cancelled, it aborts it.
+
+        Of a map run that goes on, one that was there before goes on, too: a Standard one is redriven, an Express one
+        begins anew.
+        """
         record = self._child_record(compact_bytes(input), items)
-        launched = self._workspace.launch(self._machine, input, record, clock=self._clock, taken=False)
+        before = self._children[index] if index < len(self._children) else None
+        arn = before.arn if before is not None and not self._express else record.arn
         try:
-            running = await launched
+            running = await self._begun(record, input, before)
             # From now on the execution holds the clock itself; at its end we do again.
             running.when_done(self._clock.hold)
             self._clock.release()
             outcome = await running.result()
         except asyncio.CancelledError:
-            cut_off = self._workspace.running(record.arn)
+            cut_off = self._workspace.running(arn)
             if cut_off is not None:
                 cut_off.stop()
                 await cut_off.settle()
@@ -106,6 +132,19 @@ class LiveMapRun:
         if outcome.status == "SUCCEEDED":
             return ChildEnd(True, msgspec.json.decode(outcome.output or b"null"))
         return ChildEnd(False, _described(running.record))
+
+    async def _begun(self, record: ExecutionRecord, input: Json, before: ChildRecord | None) -> RunningExecution:
+        workspace = self._workspace
+        if before is None:
+            return await workspace.launch(self._machine, input, record, clock=self._clock, taken=False)
+        if self._express:
+            return await workspace.restart(self._machine, input, record, before.arn, clock=self._clock)
+        kept = await asyncio.to_thread(workspace.writable.execution, before.arn)
+        given = msgspec.json.decode(kept.input)
+        again = await workspace.redrive(self._machine, given, kept, at=self._clock.now(), clock=self._clock)
+        if again is None:
+            raise RuntimeError(f"{before.arn} is {kept.status}, though it did not succeed")
+        return again
 
     async def end(self, status: MapRunStatus) -> None:
         """Nothing more will be asked of it. Returns once its end is kept."""
@@ -136,13 +175,17 @@ async def open_map_run(
     request: MapRunRequest,
     ended: Callable[[LiveMapRun], object],
 ) -> LiveMapRun:
-    """Opens a map run of the execution `parent`; it is kept when this returns, and `ended` called at its end.
+    """Opens a map run of the execution `parent`, or has one of its go on; `ended` is called at its end.
+
+    It is kept when this returns.
 
     Raises `WorkspaceError`.
     """
     prefix, _, name = parent.machine_arn.partition(":stateMachine:")
     name = name.partition("/")[0]
     label = map_label(request.state.name, request.state.label, f"{prefix}:stateMachine:{name}")
+    if request.redriven is not None:
+        return await _redriven(workspace, parent, clock, request, request.redriven, ended)
     settings = request.settings
     record = MapRunRecord(
         arn=f"{prefix}:mapRun:{name}/{label}:{request.id}",
@@ -158,6 +201,26 @@ async def open_map_run(
     )
     await workspace.writable.change(lambda connection: map_runs.add(connection, record))
     return LiveMapRun(workspace, record, parent, request, clock, ended)
+
+
+async def _redriven(
+    workspace: Workspace,
+    parent: ExecutionRecord,
+    clock: Clock,
+    request: MapRunRequest,
+    arn: str,
+    ended: Callable[[LiveMapRun], object],
+) -> LiveMapRun:
+    """A map run that goes on: with the settings it had at its end, and the children it had."""
+
+    def again(connection: sqlite3.Connection) -> tuple[MapRunRecord, list[ChildRecord]]:
+        return map_runs.redrive(connection, arn, clock.now()), map_runs.children(connection, arn)
+
+    record, children = await workspace.writable.change(again)
+    settings = MapRunSettings(record.max_concurrency, record.tolerated_count, record.tolerated_percentage)
+    live = LiveMapRun(workspace, record, parent, msgspec.structs.replace(request, settings=settings), clock, ended)
+    live.go_on(children)
+    return live
 
 
 def child_machine(definition: str, state: Map) -> StateMachine:

@@ -126,8 +126,8 @@ class Workspace:
         """Has an execution that ended without success go on at its unsuccessful states, under the same ARN.
 
         `record` is the execution as it ended, `input` the value of its input, `at` the time of the redrive in seconds
-        since the epoch. None when it is not, or no longer, such an execution. Raises `MapRunOpen` when it failed in a
-        distributed Map, and `WorkspaceError` when nothing can be written.
+        since the epoch. None when it is not, or no longer, such an execution. Raises `WorkspaceError` when nothing can
+        be written.
         """
         import asyncio
 
@@ -151,6 +151,17 @@ class Workspace:
             redrive_time=at,
         )
         return self._run(machine, input, again, clock, observers, restored)
+
+    async def restart(
+        self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock
+    ) -> RunningExecution:
+        """Runs an Express child of a map run in the place of the one with ARN `old`, whose history is given up."""
+        from asl_runner.history import map_runs
+
+        store = self._store_to_write()
+        await store.submit_redrive(old, record.start)
+        await store.change(lambda connection: map_runs.restart(connection, old, record.arn, record.name, record.start))
+        return self._run(machine, input, record, clock, ())
 
     def _run(
         self,

@@ -203,3 +203,26 @@ def test_map_runs_that_are_not_there(client: ClientFactory) -> None:
         states.describe_map_run(mapRunArn="nothing")
     with pytest.raises(ClientError, match="ExecutionDoesNotExist"):
         states.list_map_runs(executionArn="arn:aws:states:us-east-1:123456789012:execution:a:b")
+
+
+def test_a_redrive_of_the_parent_redrives_its_map_run(client: ClientFactory) -> None:
+    states = client("stepfunctions")
+    execution = start(states, create(states, "redriven", distributed(WAIT)), [1])
+    pause = threading.Event()
+    while not (runs := states.list_map_runs(executionArn=execution)["mapRuns"]):
+        pause.wait(0.01)
+    arn = runs[0]["mapRunArn"]
+    while not (children := states.list_executions(mapRunArn=arn, statusFilter="RUNNING")["executions"]):
+        pause.wait(0.01)
+    states.stop_execution(executionArn=execution)
+    child = until(states, children[0]["executionArn"], "ABORTED")
+    assert child["redriveStatus"] == "REDRIVABLE_BY_MAP_RUN"
+    states.redrive_execution(executionArn=execution)
+    child = until(states, child["executionArn"], "RUNNING")
+    assert child["redriveCount"] == 1
+    described = states.describe_map_run(mapRunArn=arn)
+    assert (described["status"], described["redriveCount"]) == ("RUNNING", 1)
+    assert "stopDate" not in described
+    assert states.list_executions(mapRunArn=arn, redriveFilter="REDRIVEN")["executions"][0]["redriveCount"] == 1
+    states.stop_execution(executionArn=execution)
+    assert ended(states, execution)["status"] == "ABORTED"

@@ -12,8 +12,11 @@ import pytest
 
 from asl_runner.configuration import Configuration
 from asl_runner.definition import load
+from asl_runner.definition.model import StateMachine
 from asl_runner.history import map_runs
 from asl_runner.history.map_runs import MapRunRecord, Standing
+from asl_runner.history.records import ExecutionRecord
+from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.map_runs import MapRunSettings
 from asl_runner.workspace import Workspace
 
@@ -205,3 +208,79 @@ async def test_maps_in_maps_open_map_runs_of_their_own(workspace: Workspace) -> 
     runs = [opened for child in children for opened in map_runs_of(workspace, child.arn)]
     assert sorted(opened.items for opened in runs) == [1, 2]
     assert all(opened.machine_arn == f"{PREFIX}:stateMachine:sm/In" for opened in runs)
+
+
+WAITS = {"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$.wait", "End": True}}}
+
+
+async def stopped_half_way(workspace: Workspace, children: str) -> tuple[StateMachine, ExecutionRecord]:
+    """An execution stopped when its first child has succeeded, its second is running and its third has not begun."""
+    machine = load(distributed(WAITS, children=children, MaxConcurrency=1))
+    running = await workspace.start(machine, [{"wait": 0}, {"wait": 60}, {"wait": 0}], machine_name="sm")
+    while len(workspace.executions(children=True)) < 3:
+        await asyncio.sleep(0.01)
+    running.stop()
+    await running.result()
+    return machine, running.record
+
+
+async def redriven(workspace: Workspace, machine: StateMachine, record: ExecutionRecord) -> Any:
+    clock = VirtualClock()
+    again = await workspace.redrive(
+        machine, json.loads(record.input), workspace.find(record.arn), at=clock.now(), clock=clock
+    )
+    assert again is not None
+    return await again.result()
+
+
+def children_of(workspace: Workspace) -> list[ExecutionRecord]:
+    return sorted(
+        (kept for kept in workspace.executions(children=True) if kept.map_run_arn), key=lambda kept: kept.input
+    )
+
+
+async def test_a_redrive_has_the_map_run_go_on_with_the_children_that_did_not_succeed(workspace: Workspace) -> None:
+    machine, record = await stopped_half_way(workspace, "STANDARD")
+    before = children_of(workspace)
+    outcome = await redriven(workspace, machine, record)
+    assert json.loads(outcome.output) == [{"wait": 0}, {"wait": 60}, {"wait": 0}]
+    (run_,) = map_runs_of(workspace, record.arn)
+    assert (run_.status, run_.redrive_count) == ("SUCCEEDED", 1)
+    assert standings(workspace, run_.arn) == [Standing("SUCCEEDED", 3, 3)]
+    after = children_of(workspace)
+    assert {kept.arn for kept in before} < {kept.arn for kept in after}
+    assert [kept.redrive_count for kept in after] == [0, 0, 1]
+    assert sequence(workspace, record.arn)[3:] == [
+        ("MapRunStarted", 3),
+        ("ExecutionAborted", 4),
+        ("ExecutionRedriven", 5),
+        ("MapRunRedriven", 4),
+        ("MapRunSucceeded", 7),
+        ("MapStateSucceeded", 8),
+        ("MapStateExited", 7),
+        ("ExecutionSucceeded", 10),
+    ]
+    (event,) = [event for event in workspace.store.events(record.arn) if event.type == "MapRunRedriven"]
+    assert event.details == {"mapRunArn": run_.arn, "redriveCount": 1}
+
+
+async def test_a_redrive_begins_express_children_anew(workspace: Workspace) -> None:
+    machine, record = await stopped_half_way(workspace, "EXPRESS")
+    _, cut_off = children_of(workspace)
+    outcome = await redriven(workspace, machine, record)
+    assert outcome.status == "SUCCEEDED"
+    after = children_of(workspace)
+    assert cut_off.arn not in {kept.arn for kept in after}
+    assert [kept.redrive_count for kept in after] == [0, 0, 0]
+    assert all(sequence(workspace, kept.arn)[0] == ("ExecutionStarted", 0) for kept in after)
+
+
+async def test_a_redrive_goes_on_also_when_too_many_had_failed(workspace: Workspace) -> None:
+    machine = load(distributed(ODD_FAILS))
+    running = await workspace.start(machine, [{"n": 0}, {"n": 1}, {"n": 0}], machine_name="sm", clock="virtual")
+    assert (await running.result()).status == "FAILED"
+    outcome = await redriven(workspace, machine, running.record)
+    assert outcome.error == "States.ExceedToleratedFailureThreshold"
+    (run_,) = map_runs_of(workspace, running.arn)
+    assert (run_.status, run_.redrive_count) == ("FAILED", 1)
+    assert standings(workspace, run_.arn) == [Standing("FAILED", 1, 1), Standing("SUCCEEDED", 2, 2)]

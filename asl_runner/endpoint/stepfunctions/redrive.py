@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from asl_runner.endpoint.stepfunctions.kept import kept_execution
 from asl_runner.endpoint.stepfunctions.logs import log_of
 from asl_runner.endpoint.stepfunctions.redrivable import obstacle
-from asl_runner.interpreter.restored import MapRunOpen
 from asl_runner.sagemaker.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -60,17 +59,13 @@ async def redrive_execution(service: StepFunctions, request: dict[str, Any]) -> 
     if reason is not None:
         raise _refusal(record, reason)
     log = log_of(service, replace(record, redrive_count=record.redrive_count + 1))
-    try:
-        running = await service.workspace.redrive(
-            service.machine(record.definition),
-            msgspec.json.decode(record.input),
-            record,
-            at=now,
-            observers=() if log is None else (log,),
-        )
-    except MapRunOpen:
-        reason = "Execution failed in a Map Run, and redriving Map Runs is not available here"
-        raise _refusal(record, reason) from None
+    running = await service.workspace.redrive(
+        service.machine(record.definition),
+        msgspec.json.decode(record.input),
+        record,
+        at=now,
+        observers=() if log is None else (log,),
+    )
     if running is None:
         raise _refusal(record, "Execution is RUNNING and cannot be redriven")
     service.redrives.remember(arn, token, now)

@@ -41,11 +41,20 @@ async def work(frame: Frame, state: Map, effective: Json) -> Json:
     items = items_of(state, effective, frame)
     concurrency = max_concurrency(state, effective, frame)
     log = frame.run.log
-    frame.previous = log.record("MapStateStarted", {"length": len(items)}, frame.previous, frame.path)
+    kept = frame.take_kept()
+    redriven = None if kept is None else kept.map_run
+    if kept is None:
+        frame.previous = log.record("MapStateStarted", {"length": len(items)}, frame.previous, frame.path)
+    else:
+        frame.previous = kept.started
     settings = MapRunSettings(concurrency, *tolerated(state, effective, frame))
     batches = list(batches_of(state, effective, items, frame))
-    run = await _opened(frame, state, settings, items=len(items), executions=len(batches))
-    started = frame.previous = log.record("MapRunStarted", {"mapRunArn": run.arn}, frame.previous, frame.path)
+    run = await _opened(frame, state, settings, items=len(items), executions=len(batches), redriven=redriven)
+    details: dict[str, Json] = {"mapRunArn": run.arn}
+    if redriven is not None:
+        details["redriveCount"] = run.redrive_count
+    started = log.record("MapRunRedriven" if redriven else "MapRunStarted", details, frame.previous, frame.path)
+    frame.previous = started
     log.flush()
     results = await _ChildExecutions(frame, run, batches, len(items)).results()
     succeeded = log.record("MapRunSucceeded", None, started, frame.path)
@@ -63,11 +72,15 @@ def _check_available(frame: Frame, state: Map) -> None:
         raise UsageError(f"The Map state {state.name!r} has Mode DISTRIBUTED; nothing here runs child executions.")
 
 
-async def _opened(frame: Frame, state: Map, settings: MapRunSettings, *, items: int, executions: int) -> MapRun:
+async def _opened(
+    frame: Frame, state: Map, settings: MapRunSettings, *, items: int, executions: int, redriven: str | None
+) -> MapRun:
     open_ = frame.run.ports.open_map_run
     assert open_ is not None
     id = str(uuid.UUID(bytes=frame.random.randbytes(16), version=4))
-    return await open_(MapRunRequest(state=state, id=id, settings=settings, items=items, executions=executions))
+    return await open_(
+        MapRunRequest(state=state, id=id, settings=settings, items=items, executions=executions, redriven=redriven)
+    )
 
 
 def batches_of(state: Map, effective: Json, items: Json, frame: Frame) -> Iterator[Batch]:
@@ -134,8 +147,9 @@ class _ChildExecutions:
         self._batches = batches
         self._items = items
         self._failed = 0
-        self._results: list[Json] = [None] * len(batches)
-        self._next = 0
+        known = run.outputs
+        self._results: list[Json] = [known.get(index) for index in range(len(batches))]
+        self._waiting = deque(index for index in range(len(batches)) if index not in known)
         self._running: set[asyncio.Task[None]] = set()
         self._ended: deque[tuple[int, ChildEnd]] = deque()
         self._defect: BaseException | None = None
@@ -173,17 +187,16 @@ class _ChildExecutions:
     def _begin(self) -> None:
         cap = self._frame.run.limits.distributed_map_concurrency
         at_once = min(self._run.settings.max_concurrency or cap, cap)
-        while self._next < len(self._batches) and len(self._running) < at_once:
+        while self._waiting and len(self._running) < at_once:
             # On behalf of the child, from now to its end; not in the task, which may be cancelled before it begins.
             self._clock.hold()
-            task = asyncio.create_task(self._child(self._next))
+            task = asyncio.create_task(self._child(self._waiting.popleft()))
             self._running.add(task)
             task.add_done_callback(self._settle)
-            self._next += 1
 
     async def _child(self, index: int) -> None:
         input, items = self._batches[index]
-        self._ended.append((index, await self._run.child(input, items)))
+        self._ended.append((index, await self._run.child(index, input, items)))
 
     def _settle(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
