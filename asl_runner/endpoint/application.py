@@ -74,6 +74,7 @@ class Application:
     async def start(self) -> None:
         """Makes the APIs ready for requests."""
         await self.stepfunctions.start()
+        await self.lambda_.start()
 
     async def close(self) -> None:
         """Ends what requests have started, except what belongs to the workspace."""

@@ -149,6 +149,17 @@ class CreatedFunctions:
                     raise WorkspaceError(f"cannot unpack into {place}: {error.strerror or error}") from error
         return Code(folder, base64.b64encode(digest).decode(), len(archive))
 
+    def sweep(self) -> None:
+        """Removes code that no version has any more, and what a killed process left. For the start of a server."""
+        import shutil
+
+        for created in self.all():
+            used = {each.code.removeprefix("code/") for each in (created.latest, *created.versions.values())}
+            place = self.folder / created.name / "code"
+            for entry in place.iterdir() if place.is_dir() else ():
+                if entry.name not in used:
+                    shutil.rmtree(entry, ignore_errors=True)
+
     def root(self, name: str, snapshot: Snapshot) -> Path:
         """The folder of a version's code."""
         return self.folder / name / snapshot.code

@@ -269,6 +269,20 @@ def test_functions_survive_a_kill_and_find_the_endpoint(serve: Callable[..., Ser
     assert code_of(taken) == ("ResourceConflictException", 409)
 
 
+def test_a_start_removes_code_that_no_version_has(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    first = serve()
+    lambda_ = first.client("lambda")
+    create(lambda_, "swept", ECHO % 1, Publish=True)
+    for number in (2, 3):
+        lambda_.update_function_code(FunctionName="swept", ZipFile=archive({"main.py": ECHO % number}))
+    code = tmp_path / ".asl-runner/functions/swept/code"
+    assert len(list(code.iterdir())) == 3
+    first.stop()
+    lambda_ = serve().client("lambda")
+    assert len(list(code.iterdir())) == 2
+    assert [payload(lambda_.invoke(FunctionName=name))["n"] for name in ("swept:1", "swept")] == [1, 3]
+
+
 async def test_many_invocations_at_once(server: Server) -> None:
     lambda_ = make_client(server.url, "lambda")
     await asyncio.to_thread(create, lambda_, "many", ECHO % 1)

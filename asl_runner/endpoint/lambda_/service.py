@@ -35,6 +35,10 @@ class Lambda:
         self.changing = asyncio.Lock()
         """Held from reading a function until its change is kept."""
 
+    async def start(self) -> None:
+        """Makes the service ready for requests."""
+        await asyncio.to_thread(self.created.sweep)
+
     @property
     def functions(self) -> Functions:
         """What runs functions."""
