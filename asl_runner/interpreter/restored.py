@@ -61,14 +61,19 @@ class Restored(Struct, kw_only=True):
         return f"{self.path}/{self.todo}:{self.visits[self.todo or ''] - 1}"
 
 
-def restore(machine: model.StateMachine, events: Sequence[Event]) -> Restored:
-    """Where the machine stood after these events, which are all of a history whose events have scopes."""
+def restore(machine: model.StateMachine, events: Sequence[Event], input: bytes | None = None) -> Restored:
+    """Where the machine stood after these events, which are all of a history whose events have scopes.
+
+    `input` is the execution's, by default what the history begins with: that of one whose process was killed at once
+    may not have its beginning.
+    """
+    if input is None:
+        input = bytes((events[0].details or {})["input"])
     scopes: dict[str, list[Event]] = {}
     for event in events:
         scopes.setdefault(event.scope, []).append(event)
-    start = events[0]
     reader = _Reader(scopes, _error(events[-1]) == DATA_LIMIT_EXCEEDED)
-    restored = reader.scope(machine, "", bytes((start.details or {})["input"]), 0)
+    restored = reader.scope(machine, "", input, 0)
     restored.last = events[-1].id
     return restored
 

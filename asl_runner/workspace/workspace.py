@@ -137,7 +137,7 @@ class Workspace:
 
         store = self._store_to_write()
         events = await asyncio.to_thread(lambda: list(store.events(record.arn)))
-        restored = restore(machine, events)
+        restored = restore(machine, events, record.input)
         if not await store.submit_redrive(record.arn, at):
             return None
         again = replace(
@@ -218,7 +218,8 @@ class Workspace:
         return opened
 
     def _ended(self, running: RunningExecution) -> None:
-        self._running.pop(running.arn, None)
+        if self._running.get(running.arn) is running:
+            del self._running[running.arn]
 
     def executions(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from asl_runner.configuration import Configuration
 from asl_runner.definition import load
 from asl_runner.definition.model import StateMachine
-from asl_runner.history import map_runs
+from asl_runner.history import map_runs, segments
+from asl_runner.history.events import Event
 from asl_runner.history.map_runs import MapRunRecord, Standing
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.interpreter.clocks import VirtualClock
@@ -284,3 +286,25 @@ async def test_a_redrive_goes_on_also_when_too_many_had_failed(workspace: Worksp
     (run_,) = map_runs_of(workspace, running.arn)
     assert (run_.status, run_.redrive_count) == ("FAILED", 1)
     assert standings(workspace, run_.arn) == [Standing("FAILED", 1, 1), Standing("SUCCEEDED", 2, 2)]
+
+
+async def test_a_child_killed_before_its_history_began_is_redriven_from_its_input(workspace: Workspace) -> None:
+    machine, record = await stopped_half_way(workspace, "STANDARD")
+    _, cut_off = children_of(workspace)
+
+    def forget(connection: sqlite3.Connection) -> None:
+        key = connection.execute("SELECT id FROM executions WHERE arn = ?", (cut_off.arn,)).fetchone()[0]
+        connection.execute("DELETE FROM segments WHERE execution = ?", (key,))
+        end = Event(1, 0, record.start, "ExecutionAborted")
+        for first, last, blob in segments.encode([end]):
+            connection.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", (key, first, last, blob))
+
+    await workspace.writable.change(forget)
+    assert (await redriven(workspace, machine, record)).status == "SUCCEEDED"
+    assert [kind for kind, _ in sequence(workspace, cut_off.arn)] == [
+        "ExecutionAborted",
+        "ExecutionRedriven",
+        "WaitStateEntered",
+        "WaitStateExited",
+        "ExecutionSucceeded",
+    ]
