@@ -1,0 +1,97 @@
+"""Executions launched without being checked first, as the endpoint does it, and redriven."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from asl_runner.configuration import Configuration
+from asl_runner.definition import load
+from asl_runner.history.records import ExecutionExists, ExecutionRecord
+from asl_runner.workspace import Workspace
+
+PREFIX = "arn:aws:states:us-east-1:123456789012"
+PASS: dict[str, Any] = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+WAIT: dict[str, Any] = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
+TASK: dict[str, Any] = {
+    "StartAt": "T",
+    "States": {"T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:no", "End": True}},
+}
+
+
+def open_workspace(root: Path) -> Workspace:
+    return Workspace(Configuration(root=root, workspace=root / ".asl-runner"))
+
+
+def record(name: str = "e", **fields: Any) -> ExecutionRecord:
+    return ExecutionRecord(
+        arn=f"{PREFIX}:execution:m:{name}",
+        name=name,
+        machine_arn=f"{PREFIX}:stateMachine:m",
+        machine_name="m",
+        definition="{}",
+        input=b" 1 ",
+        start=1000.0,
+        seed="seed",
+        **fields,
+    )
+
+
+async def test_a_task_that_cannot_run_fails_when_its_turn_comes(tmp_path: Path) -> None:
+    async with open_workspace(tmp_path) as workspace:
+        running = await workspace.launch(load(TASK), 1, record())
+        assert workspace.running(running.arn) is running
+        outcome = await running.result()
+        assert (outcome.status, outcome.error) == ("FAILED", "Lambda.ResourceNotFoundException")
+        events = list(workspace.store.events(running.arn))
+        assert (events[0].details or {})["input"] == b" 1 "
+        with pytest.raises(ExecutionExists):
+            await workspace.launch(load(TASK), 1, record())
+
+
+async def test_express_executions_are_kept_under_names_used_before(tmp_path: Path) -> None:
+    async with open_workspace(tmp_path) as workspace:
+        for count in range(2):
+            express = record(type="EXPRESS")
+            express = replace(express, arn=f"{PREFIX}:express:m:e:{count}")
+            running = await workspace.launch(load(PASS), 1, express, taken=False)
+            assert (await running.result()).status == "SUCCEEDED"
+    with open_workspace(tmp_path) as workspace:
+        kept = workspace.executions()
+        assert [(each.type, each.name, each.status) for each in kept] == [("EXPRESS", "e", "SUCCEEDED")] * 2
+
+
+async def test_only_what_ended_without_success_is_redriven(tmp_path: Path) -> None:
+    async with open_workspace(tmp_path) as workspace:
+        failing = await workspace.launch(load(TASK), 1, record("failing"))
+        await failing.result()
+        failed = workspace.find("failing")
+        again = await workspace.redrive(load(TASK), 1, failed, at=2000.0)
+        assert again is not None
+        assert (again.record.status, again.record.redrive_count, again.record.redrive_time) == ("RUNNING", 1, 2000.0)
+        assert await workspace.redrive(load(TASK), 1, failed, at=2001.0) is None
+        assert (await again.result()).status == "FAILED"
+        kept = workspace.find("failing")
+        assert (kept.status, kept.redrive_count, kept.redrive_time) == ("FAILED", 1, 2000.0)
+        types = [event.type for event in workspace.store.events(kept.arn)]
+        assert types.count("TaskStateEntered") == 1
+        assert types.count("LambdaFunctionScheduled") + types.count("LambdaFunctionScheduleFailed") >= 2
+        assert types.count("ExecutionFailed") == 2
+
+        passing = await workspace.launch(load(PASS), 1, record("passing"))
+        await passing.result()
+        assert await workspace.redrive(load(PASS), 1, workspace.find("passing"), at=2000.0) is None
+
+
+async def test_executions_that_wait_take_no_threads(tmp_path: Path) -> None:
+    async with open_workspace(tmp_path) as workspace:
+        machine = load(WAIT)
+        await workspace.launch(machine, 1, record("first"))
+        before = threading.active_count()
+        for number in range(300):
+            await workspace.launch(machine, 1, record(f"w{number}"))
+        assert threading.active_count() == before
