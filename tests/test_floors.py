@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asl_runner"
 
 FLOORS: list[set[str]] = [
     {"errors"},
+    {"service_model"},
     {"expressions"},
     {"definition"},
     {"history"},

@@ -1,6 +1,6 @@
 """Whether a request keeps the constraints of its shape: a quick test per shape, compiled once.
 
-Almost every request does. For one that does not, `asl_runner.sagemaker.validation` finds each fault and words it.
+Almost every request does. For one that does not, `asl_runner.service_model.validation` finds each fault and words it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from asl_runner.sagemaker.validation import matches
+from asl_runner.service_model.validation import matches
 
 Holds: TypeAlias = Callable[[Any], bool]
 

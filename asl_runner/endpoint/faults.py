@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from asl_runner.errors import WorkspaceError
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -18,7 +17,8 @@ from asl_runner.endpoint.constraints import Constraints, Holds
 from asl_runner.endpoint.faults import Fault
 from asl_runner.endpoint.wire import Convert, Mismatch, Wire
 from asl_runner.history.identifiers import random_uuid
-from asl_runner.sagemaker import validation
+from asl_runner.service_model import validation
+from asl_runner.service_model.shapes import service_model
 
 Call: TypeAlias = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 """Answers one operation: parsed request to answer, keys as in the model. Raises `ServiceError` to refuse."""
@@ -35,15 +35,6 @@ class Answer(NamedTuple):
     status: int
     headers: Headers
     body: bytes
-
-
-@lru_cache(maxsize=8)
-def service_model(service: str) -> Any:
-    """botocore's model of a service, such as `stepfunctions`."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 class Operation(NamedTuple):

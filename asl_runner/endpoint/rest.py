@@ -18,8 +18,9 @@ import msgspec
 from asl_runner.endpoint import faults
 from asl_runner.endpoint.constraints import Constraints, Holds
 from asl_runner.endpoint.faults import Fault
-from asl_runner.endpoint.protocol import Answer, Call, Headers, invalid, service_model
+from asl_runner.endpoint.protocol import Answer, Call, Headers, invalid
 from asl_runner.endpoint.wire import Convert, Mismatch, Wire
+from asl_runner.service_model.shapes import service_model
 
 _PLACE = re.compile(r"\{(\w+)(\+?)\}")
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asl_runner.endpoint.protocol import Call
-from asl_runner.sagemaker.errors import ServiceError
 from asl_runner.sagemaker.kinds import KINDS
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.sagemaker.client import LocalSageMaker

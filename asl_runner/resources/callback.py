@@ -17,7 +17,7 @@ from asl_runner.expressions.environment import Json
 from asl_runner.expressions.jackson import JsonError, parse
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.resources.registry import Handler
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 _TOKEN_BYTES = 120
 """How many random bytes the interpreter makes a token of."""

@@ -21,7 +21,9 @@ from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
-from asl_runner.sagemaker import shapes, validation
+from asl_runner.sagemaker import shapes
+from asl_runner.service_model import validation
+from asl_runner.service_model.shapes import to_wire
 
 OPTIMIZED = frozenset(
     {
@@ -212,7 +214,7 @@ def _checked(given: Json, operation: str, failed: _ErrorNames) -> dict[str, Any]
     `ValidationException`.
     """
     request: dict[str, Any] = given if isinstance(given, dict) else {}
-    request = shapes.to_wire(request)
+    request = to_wire(request)
     violations = validation.check(request, shapes.input_shape(operation), open_enums=shapes.open_enums())
     refused = [_refusal(violation) for violation in violations if violation.problem != "constraint"]
     if refused:

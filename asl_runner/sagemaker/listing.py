@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from asl_runner.sagemaker.errors import validation_error
 from asl_runner.sagemaker.kinds import Kind
 from asl_runner.sagemaker.records import Document
+from asl_runner.service_model.errors import validation_error
 
 DEFAULT_PAGE = 10
 

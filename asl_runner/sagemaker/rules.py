@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asl_runner.errors import UsageError
-from asl_runner.sagemaker import validation
 from asl_runner.sagemaker.containers.images import repository
-from asl_runner.sagemaker.errors import JobFailed, validation_error
+from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, nothing_found
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
+from asl_runner.service_model import validation
+from asl_runner.service_model.errors import validation_error
 from asl_runner.storage.buckets import Buckets
 from asl_runner.storage.names import check_bucket_name, parse_uri
 

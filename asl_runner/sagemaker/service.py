@@ -11,12 +11,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from asl_runner.errors import WorkspaceError
-from asl_runner.sagemaker import listing, orphans, shapes, validation
-from asl_runner.sagemaker.errors import ServiceError, validation_error
+from asl_runner.sagemaker import listing, orphans, shapes
 from asl_runner.sagemaker.jobs.base import STOP_FILE, Job, Site
 from asl_runner.sagemaker.kinds import KINDS, TERMINAL, TRAINING, TUNING, Kind
 from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Document, Record
+from asl_runner.service_model import validation
+from asl_runner.service_model.errors import ServiceError, validation_error
+from asl_runner.service_model.shapes import parse, to_wire
 
 Response: TypeAlias = dict[str, Any]
 NewDocument: TypeAlias = Callable[[Mapping[str, Any], str, float], Document]
@@ -33,7 +35,7 @@ class Service:
 
     def request(self, operation: str, given: Mapping[str, Any]) -> Response:
         """The request in wire form. Raises `ServiceError` when it does not keep the operation's shape."""
-        wire: Response = shapes.to_wire(given)
+        wire: Response = to_wire(given)
         violations = validation.check(wire, shapes.input_shape(operation), open_enums=shapes.open_enums())
         if wrong := [violation for violation in violations if violation.problem != "constraint"]:
             text = "Parameter validation failed: " + "; ".join(violation.describe() for violation in wrong)
@@ -179,7 +181,7 @@ class Service:
 def answer(operation: str, wire: Document) -> Response:
     """A response as boto3 gives it: the members of the operation's shape, and `ResponseMetadata`."""
     shape = shapes.output_shape(operation)
-    parsed: Response = shapes.parse(wire, shape) if shape is not None else {}
+    parsed: Response = parse(wire, shape) if shape is not None else {}
     request_id = str(uuid.uuid4())
     parsed["ResponseMetadata"] = {
         "RequestId": request_id,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from hypothesis import strategies as st
 
 from asl_runner.endpoint.faults import COMMON
-from asl_runner.endpoint.protocol import service_model
+from asl_runner.service_model.shapes import service_model
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),

@@ -161,7 +161,7 @@ def _difference(result: dict[str, Any], recorded: str) -> dict[str, str]:
 
 
 def main() -> None:
-    from conftest import ServerProcess
+    from served import ServerProcess
 
     with tempfile.TemporaryDirectory() as directory:
         served = ServerProcess(Path(directory))

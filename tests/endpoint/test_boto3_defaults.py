@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore import xform_name
 from botocore.exceptions import WaiterError
-from conftest import ROLE, ClientFactory, ServerProcess
+from served import ROLE, ClientFactory, ServerProcess
 
 PASSING = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "done", "End": True}}})
 MAPPING = json.dumps(
@@ -60,7 +60,7 @@ def default(server_process: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    return lambda service: boto3.Session().client(service)
+    return lambda service: boto3.Session().client(service)  # type: ignore[call-overload]
 
 
 def ended(states: Any, execution: str) -> dict[str, Any]:

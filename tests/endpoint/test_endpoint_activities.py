@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import ROLE, ClientFactory, ServerProcess, make_client
+from served import ROLE, ClientFactory, ServerProcess, make_client
 
 from asl_runner.endpoint.server import Server
 

@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 
 import pytest
-from conftest import ServerProcess, make_client
+from served import ServerProcess, make_client
 
 from asl_runner.endpoint.server import Server
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import ClientFactory
+from served import ClientFactory
 from test_endpoint_executions import create, ended, refusal
 
 

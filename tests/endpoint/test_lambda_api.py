@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import ROLE, ClientFactory, ServerProcess, make_client
+from served import ROLE, ClientFactory, ServerProcess, make_client
 
 from asl_runner.endpoint.server import Server
 

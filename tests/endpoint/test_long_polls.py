@@ -6,7 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from conftest import ROLE, ClientFactory
+from served import ROLE, ClientFactory
 
 
 def test_a_task_is_not_given_to_a_client_that_went_away(client: ClientFactory) -> None:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import ROLE, ClientFactory, ServerProcess
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_check import Pool, Raw, check_json, requests
+from served import ROLE, ClientFactory, ServerProcess
 
 from asl_runner.endpoint.lambda_ import OPERATIONS as LAMBDA
-from asl_runner.endpoint.protocol import service_model
 from asl_runner.endpoint.sagemaker import OPERATIONS as SAGEMAKER
 from asl_runner.endpoint.stepfunctions import OPERATIONS as STATES
+from asl_runner.service_model.shapes import service_model
 
 PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 FAIL = json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E"}}})

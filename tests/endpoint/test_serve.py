@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import ROLE, ServerProcess
+from served import ROLE, ServerProcess
 
 from asl_runner.cli.processes import descendants
 from asl_runner.endpoint.server import is_loopback

@@ -15,7 +15,7 @@ from asl_runner.endpoint.stepfunctions.paging import decode_token, encode_token
 from asl_runner.endpoint.stepfunctions.targets import draw
 from asl_runner.endpoint.stepfunctions.variables import variable_references
 from asl_runner.history.machine_records import Route
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 PREFIX = "arn:aws:states:us-east-1:123456789012"
 NAMES = st.text("abcXYZ09-_.", min_size=1, max_size=12)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import ROLE, ClientFactory
+from served import ROLE, ClientFactory
 
 PASS = {"Type": "Pass", "End": True}
 INVOKE = {

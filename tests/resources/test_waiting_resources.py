@@ -15,7 +15,7 @@ from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
 from asl_runner.resources.activity import Activities, ActivityTask
 from asl_runner.resources.callback import Callback, TaskTokens
 from asl_runner.resources.states import StatesTasks
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:a"
 CHILD = "arn:aws:states:us-east-1:123456789012:execution:child:one"

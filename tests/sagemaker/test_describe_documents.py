@@ -12,10 +12,11 @@ import pytest
 from botocore.parsers import create_parser
 from job_requests import BUCKET, XGBOOST, ended, seed_buckets, training, transform, tuning
 
-from asl_runner.sagemaker import shapes, validation
+from asl_runner.sagemaker import shapes
 from asl_runner.sagemaker.client import LocalSageMaker
 from asl_runner.sagemaker.kinds import KINDS, Kind
 from asl_runner.sagemaker.records import Records
+from asl_runner.service_model import validation
 from asl_runner.storage.buckets import Buckets
 
 RENAMED = {"HyperParameterTuningJob": "describe_hyper_parameter_tuning_job", "Model": "describe_model"}

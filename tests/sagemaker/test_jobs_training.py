@@ -13,7 +13,7 @@ import pytest
 from job_requests import BUCKET, MINE, XGBOOST, Image, channel, ended, seed_buckets, training, until
 
 from asl_runner.sagemaker.client import LocalSageMaker
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 from asl_runner.storage.buckets import Buckets
 
 PROGRAM = """

@@ -23,7 +23,7 @@ from job_requests import (
 )
 
 from asl_runner.sagemaker.client import LocalSageMaker
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 from asl_runner.storage.buckets import Buckets
 
 PROGRAM = """

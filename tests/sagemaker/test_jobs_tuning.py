@@ -12,7 +12,7 @@ import pytest
 from job_requests import BUCKET, MINE, RANGES, Image, ended, seed_buckets, tuning, until
 
 from asl_runner.sagemaker.client import LocalSageMaker
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 from asl_runner.storage.buckets import Buckets
 
 PROGRAM = """

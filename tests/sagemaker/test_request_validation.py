@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.model import ServiceModel
 
-from asl_runner.sagemaker.validation import check, matches, message
+from asl_runner.service_model.validation import check, matches, message
 
 MODEL = ServiceModel(
     {

@@ -10,7 +10,7 @@ from asl_runner.endpoint.lambda_.service import Lambda, Operation, refuse
 from asl_runner.errors import NotFound
 from asl_runner.functions import Invocation, InvocationType, InvokeRefused
 from asl_runner.functions.arn import LATEST, FunctionArn
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 
 async def invoke(service: Lambda, request: dict[str, Any]) -> dict[str, Any]:

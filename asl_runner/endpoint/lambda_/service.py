@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from asl_runner.functions.arn import LATEST, FunctionArn, parse_function_name
 from asl_runner.functions.created import Created, CreatedFunctions, Document, Snapshot
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.functions import Functions

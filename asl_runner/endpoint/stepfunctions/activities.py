@@ -14,7 +14,7 @@ from asl_runner.endpoint.stepfunctions.tags import checked_tags
 from asl_runner.history import activities
 from asl_runner.history.activities import ActivityRecord
 from asl_runner.history.machines import Machines
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions

@@ -12,7 +12,7 @@ from asl_runner.endpoint.stepfunctions.paging import cut_page, decode_token, pag
 from asl_runner.endpoint.stepfunctions.targets import changeable, required
 from asl_runner.history.machine_records import AliasRecord, Route
 from asl_runner.history.machines import Machines
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions

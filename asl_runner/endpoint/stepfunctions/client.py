@@ -36,8 +36,8 @@ class OwnClient:
             await running.settle()
 
     async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        from asl_runner.endpoint.protocol import service_model
-        from asl_runner.sagemaker import validation
+        from asl_runner.service_model import validation
+        from asl_runner.service_model.shapes import service_model
 
         shape = service_model("stepfunctions").operation_model(operation).input_shape
         if violations := validation.check(request, shape):

@@ -14,7 +14,7 @@ from asl_runner.definition.resource import parse_resource
 from asl_runner.definition.scopes import PROCESSORS, is_terminal, scopes, transitions
 from asl_runner.endpoint.stepfunctions.errors import invalid_definition
 from asl_runner.expressions import jackson
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 NAME = "definition.json"
 """What definitions in requests are called; by its ending they are read as JSON and never as YAML."""

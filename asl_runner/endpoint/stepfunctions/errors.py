@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 
 def invalid_arn(reason: str) -> ServiceError:

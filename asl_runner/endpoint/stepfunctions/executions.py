@@ -20,7 +20,7 @@ from asl_runner.endpoint.stepfunctions.variables import variable_references
 from asl_runner.history import interchange
 from asl_runner.history.identifiers import random_uuid
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions

@@ -13,7 +13,7 @@ from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_in
 from asl_runner.history.identifiers import random_uuid
 from asl_runner.history.interchange import moment
 from asl_runner.history.records import ExecutionRecord
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions

@@ -13,7 +13,7 @@ from asl_runner.endpoint.stepfunctions.logs import log_of
 from asl_runner.errors import NotFound
 from asl_runner.history.identifiers import random_hex
 from asl_runner.history.records import ExecutionRecord
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine

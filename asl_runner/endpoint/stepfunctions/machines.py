@@ -22,7 +22,7 @@ from asl_runner.endpoint.stepfunctions.variables import variable_references
 from asl_runner.endpoint.stepfunctions.versions import publish
 from asl_runner.history.machine_records import MachineRecord, VersionRecord
 from asl_runner.history.machines import Machines
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.definition import StateMachine

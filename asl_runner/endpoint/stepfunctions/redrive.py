@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from asl_runner.endpoint.stepfunctions.kept import kept_execution
 from asl_runner.endpoint.stepfunctions.logs import log_of
 from asl_runner.endpoint.stepfunctions.redrivable import obstacle
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from asl_runner.definition.names import first_forbidden
 from asl_runner.endpoint.stepfunctions.errors import invalid, invalid_name
 from asl_runner.expressions.jackson import JsonError, parse
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.expressions.environment import Json

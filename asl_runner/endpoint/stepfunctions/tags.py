@@ -8,7 +8,7 @@ from asl_runner.endpoint.stepfunctions.arns import parse_arn
 from asl_runner.endpoint.stepfunctions.errors import no_resource
 from asl_runner.endpoint.stepfunctions.targets import existing
 from asl_runner.history.machines import Machines
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions

@@ -6,7 +6,7 @@ from asl_runner.definition.model import State, Task
 from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.jackson import JsonError, parse
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 _FIELDS: dict[str, dict[str, str]] = {
     "Execution": {

@@ -12,7 +12,7 @@ from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.jackson import JsonError, parse
 from asl_runner.expressions.json_text import compact
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 ALONE = "StateName"
 """The name of a state that is written alone (recorded)."""

@@ -11,7 +11,7 @@ from asl_runner.endpoint.stepfunctions.test_state_shapes import check_result
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.jackson import JsonError, parse
 from asl_runner.interpreter.mocked import Mock
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 _ONLY_WITH_MOCK = {
     "mapIterationFailureCount": "MapIterationFailureCount",

@@ -13,7 +13,7 @@ from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.endpoint.stepfunctions.test_state_answers import answer_shape
 from asl_runner.expressions.environment import Json
 from asl_runner.resources.aws.names import capitalized, sdk_member
-from asl_runner.sagemaker.errors import ServiceError
+from asl_runner.service_model.errors import ServiceError
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "a string"),

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from asl_runner.sagemaker import rules, trials
-from asl_runner.sagemaker.errors import validation_error
 from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
 from asl_runner.sagemaker.ranges import Range, read_ranges
 from asl_runner.sagemaker.records import Document
 from asl_runner.sagemaker.search import BayesianSearch, GridSearch, RandomSearch, Strategy
+from asl_runner.service_model.errors import validation_error
 from asl_runner.storage.buckets import Buckets
 
 OBJECTIVE_HYPERPARAMETER = "_tuning_objective_metric"
