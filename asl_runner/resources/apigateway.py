@@ -13,10 +13,11 @@ from urllib.parse import quote
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import RUNTIME
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.resources.aws.answers import json_or_text
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.aws.models import session
 from asl_runner.resources.aws.requests import could_not_start
-from asl_runner.resources.http import METHODS, forbidden_headers, parsed
+from asl_runner.resources.http import METHODS, forbidden_headers
 from asl_runner.resources.http_client import Answer, Request, Unreachable, is_local, send
 from asl_runner.resources.http_encoding import text, with_query
 
@@ -133,7 +134,7 @@ def _result(answer: Answer) -> Json:
         raise TaskFailed(f"ApiGateway.{answer.status}", body)
     return {
         "Headers": answer.grouped(),
-        "ResponseBody": parsed(body),
+        "ResponseBody": json_or_text(body),
         "StatusCode": answer.status,
         "StatusText": answer.reason,
     }

@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import DATA_LIMIT_EXCEEDED, RUNTIME
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.resources.aws.answers import json_or_text
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.aws.requests import could_not_start
 from asl_runner.resources.http_client import Answer, Request, Unreachable, is_local, send
@@ -88,18 +87,10 @@ def result(answer: Answer) -> dict[str, Json]:
         raise TaskFailed(RUNTIME, f"The response body of type {answer.content_type!r} is not text.")
     return {
         "Headers": answer.grouped(),
-        "ResponseBody": parsed(body),
+        "ResponseBody": json_or_text(body),
         "StatusCode": answer.status,
         "StatusText": answer.reason,
     }
-
-
-def parsed(body: str) -> Json:
-    """A body as JSON where it is JSON, else as text."""
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return body
 
 
 def checked(given: Json) -> dict[str, Any]:

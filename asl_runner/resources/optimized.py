@@ -23,6 +23,7 @@ _ECS_TASK = until(
     "STOPPED",
     result="Tasks[0]",
     fault="Tasks[0].StopCode == 'TaskFailedToStart' || Tasks[0].Containers[?ExitCode && ExitCode != `0`]",
+    nothing="!Tasks",
     stop="StopTask",
     stop_ask="{Cluster: Answer.Tasks[0].ClusterArn, Task: Answer.Tasks[0].TaskArn}",
 )
@@ -93,12 +94,12 @@ _BUILD_BATCH = until(
 
 _CUSTOMIZATION = until(
     "GetModelCustomizationJob",
-    "{JobIdentifier: Answer.JobArn}",
+    "{JobIdentifier: Request.JobName}",
     "Status",
     "Completed",
     "Failed Stopped",
     stop="StopModelCustomizationJob",
-    stop_ask="{JobIdentifier: Answer.JobArn}",
+    stop_ask="{JobIdentifier: Request.JobName}",
 )
 
 _MEDIA_JOB = until(
@@ -142,7 +143,11 @@ INTEGRATIONS: Mapping[str, Integration] = {
         "Bedrock",
         "AmazonBedrock",
         "AmazonBedrockException",
-        {"createModelCustomizationJob": Action(awaited=_CUSTOMIZATION)},
+        {
+            "createModelCustomizationJob": Action(awaited=_CUSTOMIZATION),
+            "invokeModel": Action(service="bedrock-runtime", json="Body"),
+        },
+        metadata=False,
     ),
     "codebuild": Integration(
         "codebuild",

@@ -20,7 +20,7 @@ from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.resources import optimized
 from asl_runner.resources.aws import models
 from asl_runner.resources.aws.additions import with_additions
-from asl_runner.resources.aws.answers import optimized_answer
+from asl_runner.resources.aws.answers import json_or_text, optimized_answer
 from asl_runner.resources.aws.clients import AwsClients, Refused
 from asl_runner.resources.aws.errors import OptimizedErrors, Refusal
 from asl_runner.resources.aws.integrations import Action, Awaited, Integration
@@ -35,7 +35,7 @@ class _Submitted(Struct, frozen=True):
     """What was asked and answered, both as the state language spells them."""
 
     request: Json
-    answer: Json
+    answer: dict[str, Json]
 
 
 class OptimizedTasks:
@@ -65,6 +65,8 @@ class OptimizedTasks:
         try:
             # A cancellation must not lose sight of what is just being started.
             submitted = await asyncio.shield(starting)
+            if awaited.nothing and search(awaited.nothing, submitted.answer):
+                raise TaskFailed(TASK_FAILED, compact(_plain(submitted.answer)))
             call.submitted(submitted.answer)
             document = await self._ended(calls, awaited, submitted)
         except asyncio.CancelledError:
@@ -78,7 +80,8 @@ class OptimizedTasks:
 
     async def _ended(self, calls: _Calls, awaited: Awaited, submitted: _Submitted) -> Json:
         """The document of what was started, once it has ended. Throttling of a look means looking again."""
-        began, document = time.monotonic(), {}
+        began = time.monotonic()
+        document = _plain(submitted.answer)
         first, longest = self._poll
         ask = search(awaited.ask, {"Request": submitted.request, "Answer": submitted.answer})
         while True:
@@ -107,8 +110,9 @@ class _Calls:
 
     def __init__(self, clients: AwsClients, integration: Integration, action: Action) -> None:
         self._clients, self._integration, self._action = clients, integration, action
+        self._service = action.service or integration.service
         self._errors = OptimizedErrors(
-            models.service_model(integration.service),
+            models.service_model(self._service),
             prefix=integration.prefix,
             label=integration.label,
             general=integration.general,
@@ -124,19 +128,21 @@ class _Calls:
         if isinstance(answer, dict) and answer.get("FailedEntryCount"):
             failed = {name: answer[name] for name in ("Entries", "FailedEntryCount")}
             raise TaskFailed(f"{self._integration.prefix}.FailedEntry", compact(failed))
+        if action.json:
+            answer[action.json] = json_or_text(answer.get(action.json))
         if action.answer:
             own = {name: value for name, value in answer.items() if name.startswith("Sdk")}
-            answer = dict(sorted({**(search(action.answer, answer) or {}), **own}.items()))
+            answer = dict(sorted(((search(action.answer, answer) or {}) | own).items()))
         return _Submitted(given, answer)
 
     def ask(self, name: str, given: Json, *, metadata: bool = False) -> Any:
         """The answer of an operation, as the state language spells it. Raises `TaskFailed`."""
-        operation = models.service_model(self._integration.service).operation_model(name)
+        operation = models.service_model(self._service).operation_model(name)
         try:
             request = to_request(given, operation.input_shape)
         except NullMembers as nulls:
             raise self._errors.refused(Refusal.of_request(str(nulls))) from None
-        answer = self._clients.call(self._integration.service, operation, request, self._errors)
+        answer = self._clients.call(self._service, operation, request, self._errors)
         return optimized_answer(answer, operation.output_shape, metadata=metadata)
 
 
@@ -149,12 +155,17 @@ def search(expression: str, document: Json) -> Any:
 
 def _rewritten(written: Json, given: Json, expression: str) -> Json:
     """The parameters of an action whose operation wants them otherwise. Raises `TaskFailed` for fields nobody reads."""
-    known = set(re.findall(r"\w+", expression))
+    known = set(re.findall(r"\b(\w+)\b(?!\s*:)", expression))
     unknown = [name for name in given if name not in known] if isinstance(given, dict) else []
     if unknown:
         problems = [f'The field "{name}" is not supported by Step Functions' for name in unknown]
         raise could_not_start(written, problems)
     return search(expression, given)
+
+
+def _plain(answer: dict[str, Json]) -> dict[str, Json]:
+    """An answer without the SDK's metadata."""
+    return {name: value for name, value in answer.items() if not name.startswith("Sdk")}
 
 
 def _without_nulls(value: Any) -> Any:

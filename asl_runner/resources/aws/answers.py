@@ -15,6 +15,8 @@ from email.utils import formatdate
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from asl_runner.expressions.environment import Json
 from asl_runner.resources.aws.names import capitalized, sdk_member
 
@@ -45,9 +47,14 @@ def optimized_answer(answer: Mapping[str, Any], shape: Any, *, metadata: bool = 
     return dict(sorted(result.items()))
 
 
-def document(value: Any, shape: Any) -> Any:
-    """A part of an answer, such as the description of a job, as an optimized integration shows it."""
-    return _Writing(_keep, _milliseconds).value(value, shape)
+def json_or_text(value: Json) -> Json:
+    """Text as JSON where it is JSON; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
 
 
 def _keep(shape: str, member: str) -> str:

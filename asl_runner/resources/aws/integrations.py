@@ -16,7 +16,8 @@ class Awaited(Struct, frozen=True):
 
     `look` is the operation that tells how it stands, `ask` the request for it. `status` is read from its answer until
     it is one of `succeeded` or `failed`; `result`, also read from the answer, is the task's result. `fault` says
-    whether something that ended is a failure whatever its status; `gone` that its absence is what is waited for.
+    whether something that ended is a failure whatever its status; `gone` that its absence is what is waited for;
+    `nothing` whether, by the service's answer, nothing was started at all.
     """
 
     look: str
@@ -27,6 +28,7 @@ class Awaited(Struct, frozen=True):
     result: str = "@"
     fault: str = ""
     gone: bool = False
+    nothing: str = ""
     stop: str = ""
     stop_ask: str = ""
 
@@ -34,12 +36,15 @@ class Awaited(Struct, frozen=True):
 class Action(Struct, frozen=True):
     """One action. `operation` is the API's where the name differs; `request` and `answer` rewrite what goes in and out.
 
+    `service` is botocore's name where it is not the integration's, `json` a member of the answer that is JSON text,
     `callback` says whether `.waitForTaskToken` is offered.
     """
 
+    service: str = ""
     operation: str = ""
     request: str = ""
     answer: str = ""
+    json: str = ""
     callback: bool = False
     awaited: Awaited | None = None
 
@@ -66,6 +71,7 @@ def until(
     result: str = "@",
     fault: str = "",
     gone: bool = False,
+    nothing: str = "",
     stop: str = "",
     stop_ask: str = "",
 ) -> Awaited:
@@ -79,6 +85,7 @@ def until(
         result=result,
         fault=fault,
         gone=gone,
+        nothing=nothing,
         stop=stop,
         stop_ask=stop_ask,
     )

@@ -27,7 +27,10 @@ def refusal(operation: str, request: Mapping[str, Any]) -> Refusal | None:
 
 
 def reworded(operation: str, request: Mapping[str, Any], refused: Refusal) -> Refusal:
-    """A refusal of the emulation in AWS's words."""
+    """A refusal of the emulation in AWS's words; what it cannot answer at all is said to be that."""
+    if refused.status >= 500 or refused.message.lstrip()[:5].lower() in ("<!doc", "<html"):
+        text = f"{operation} is not emulated on this machine (the emulation answered {refused.status})."
+        return _refused("NotImplemented", text, 501)
     if operation == "sns.Publish" and refused.code == "NotFound" and "TopicArn" in request:
         return _refused("NotFound", "Topic does not exist", 404)
     return refused
@@ -37,7 +40,7 @@ def ask(operation: str, request: dict[str, Any], send: Ask) -> dict[str, Any]:
     """The answer as AWS would give it."""
     if operation == "events.PutEvents":
         return _put_events(request, send)
-    answer = send(request)
+    answer = send(_with_security_groups(request) if operation == "ecs.RunTask" else request)
     if operation.startswith("dynamodb.") and request.get("ReturnConsumedCapacity", "NONE") == "NONE":
         return {name: value for name, value in answer.items() if name != "ConsumedCapacity"}
     if operation == "sns.Publish" and str(request.get("TopicArn", "")).endswith(".fifo"):
@@ -76,6 +79,14 @@ _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], Refusal | None]] = {
     "secretsmanager.CreateSecret": _create_secret,
     "sns.Publish": _publish,
 }
+
+
+def _with_security_groups(request: dict[str, Any]) -> dict[str, Any]:
+    """The emulation does not know that they have a default."""
+    network = request.get("networkConfiguration", {}).get("awsvpcConfiguration")
+    if network is None:
+        return request
+    return {**request, "networkConfiguration": {"awsvpcConfiguration": {"securityGroups": [], **network}}}
 
 
 def _put_events(request: dict[str, Any], send: Ask) -> dict[str, Any]:

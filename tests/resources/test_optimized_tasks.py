@@ -1,0 +1,311 @@
+"""Optimized integrations on services emulated on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from asl_runner.definition.resource import parse_resource
+from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.resources import optimized
+from asl_runner.resources.aws import models
+from asl_runner.resources.aws.clients import AwsClients
+from asl_runner.resources.callback import TaskTokens, with_callback
+from asl_runner.resources.optimized_tasks import OptimizedTasks, search
+from asl_runner.resources.registry import OPTIMIZED_SERVICES
+
+Make = Callable[..., TaskCall]
+
+
+@pytest.fixture(scope="module")
+def tasks(clients: AwsClients) -> OptimizedTasks:
+    return OptimizedTasks(clients)
+
+
+@pytest.fixture(scope="module")
+def queue(clients: AwsClients) -> str:
+    url: str = clients.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
+    return url
+
+
+def received(clients: AwsClients, queue: str) -> list[dict[str, Any]]:
+    client = clients.client("sqs")
+    messages: list[dict[str, Any]] = client.receive_message(
+        QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages", [])
+    for message in messages:
+        client.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return messages
+
+
+async def failure(tasks: OptimizedTasks, call: TaskCall) -> TaskFailed:
+    with pytest.raises(TaskFailed) as failed:
+        await tasks(call)
+    return failed.value
+
+
+async def test_messages_of_queues(tasks: OptimizedTasks, task: Make, clients: AwsClients, queue: str) -> None:
+    attributes = {"kind": {"DataType": "String", "StringValue": "x"}}
+    call = task("sqs:sendMessage", {"QueueUrl": queue, "MessageBody": {"a": 1}, "MessageAttributes": attributes})
+    result = await tasks(call)
+    assert list(result) == [
+        "MD5OfMessageAttributes",
+        "MD5OfMessageBody",
+        "MessageId",
+        "SdkHttpMetadata",
+        "SdkResponseMetadata",
+    ]
+    http = result["SdkHttpMetadata"]
+    assert http["HttpStatusCode"] == 200
+    assert http["AllHttpHeaders"] == {name: [value] for name, value in http["HttpHeaders"].items()}
+    assert {"x-amzn-RequestId", "Content-Length", "Content-Type", "Date"} <= http["HttpHeaders"].keys()
+    assert result["SdkResponseMetadata"] == {"RequestId": http["HttpHeaders"]["x-amzn-RequestId"]}
+    message = received(clients, queue)[0]
+    assert message["Body"] == '{"a":1}'
+    assert message["MessageAttributes"]["kind"]["StringValue"] == "x"
+
+
+async def test_a_callback_waits_for_its_token(
+    tasks: OptimizedTasks, task: Make, clients: AwsClients, queue: str
+) -> None:
+    tokens, submitted = TaskTokens(), list[Any]()
+    call = task(
+        "sqs:sendMessage.waitForTaskToken",
+        {"QueueUrl": queue, "MessageBody": {"token": "t"}},
+        token="t",
+        submitted=submitted.append,
+    )
+    running = asyncio.ensure_future(with_callback(tokens, tasks)(call))
+    while not submitted:
+        await asyncio.sleep(0.001)
+    tokens.succeed(json.loads(received(clients, queue)[0]["Body"])["token"], '{"done": true}')
+    assert await running == {"done": True}
+    assert "MessageId" in submitted[0]
+
+
+async def test_items_of_tables(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    clients.client("dynamodb").create_table(
+        TableName="table",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = {"id": {"S": "a"}, "no": {"NULL": True}, "yes": {"BOOL": True}}
+    key = {"TableName": "table", "Key": {"id": {"S": "a"}}}
+    put = await tasks(task("dynamodb:putItem", {"TableName": "table", "Item": item}))
+    assert list(put) == ["SdkHttpMetadata", "SdkResponseMetadata"]
+    assert (await tasks(task("dynamodb:getItem", key)))["Item"] == item
+    changed = await tasks(
+        task(
+            "dynamodb:updateItem",
+            {
+                **key,
+                "UpdateExpression": "set n=:r",
+                "ExpressionAttributeValues": {":r": {"N": "1"}},
+                "ReturnValues": "UPDATED_NEW",
+            },
+        )
+    )
+    assert changed["Attributes"] == {"n": {"N": "1"}}
+    assert "ConsumedCapacity" not in changed
+
+
+@pytest.mark.parametrize(
+    "resource, parameters, error, cause",
+    [
+        (
+            "dynamodb:putItem",
+            {"TableName": "none", "Item": {"id": {"S": "a"}}},
+            "DynamoDB.ResourceNotFoundException",
+            "Requested resource not found (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: "
+            "ResourceNotFoundException; Request ID: ID; Proxy: null)",
+        ),
+        (
+            "dynamodb:putItem",
+            {"TableName": "none", "Item": None},
+            "DynamoDB.AmazonDynamoDBException",
+            "1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null "
+            "(Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException; Request ID: ID; "
+            "Proxy: null)",
+        ),
+        (
+            "sns:publish",
+            {"TopicArn": "arn:aws:sns:us-east-1:123456789012:none", "Message": "m"},
+            "SNS.NotFoundException",
+            "Topic does not exist (Service: AmazonSNS; Status Code: 404; Error Code: NotFound; Request ID: ID; "
+            "Proxy: null)",
+        ),
+        (
+            "sqs:sendMessage",
+            {"QueueUrl": "http://no-such-queue", "MessageBody": "m"},
+            "SQS.SdkClientException",
+            "Unable to execute HTTP request: no-such-queue: Name or service not known",
+        ),
+        (
+            "databrew:startJobRun",
+            {"Name": "n"},
+            "DataBrew.AWSGlueDataBrewException",
+            "databrew.StartJobRun is not emulated on this machine (the emulation answered 404). (Service: "
+            "AWSGlueDataBrew; Status Code: 501; Error Code: NotImplemented; Request ID: ID; Proxy: null)",
+        ),
+    ],
+)
+async def test_refusals_of_services(
+    tasks: OptimizedTasks, task: Make, resource: str, parameters: Any, error: str, cause: str
+) -> None:
+    failed = await failure(tasks, task(resource, parameters))
+    assert failed.error == error
+    assert re.sub(r"Request ID: [\w-]+", "Request ID: ID", failed.cause or "") == cause
+
+
+async def test_topics_that_keep_the_order(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    topic = clients.client("sns").create_topic(Name="t.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    failed = await failure(tasks, task("sns:publish", {"TopicArn": topic, "Message": {}}))
+    assert failed.error == "SNS.InvalidParameterException"
+    assert (failed.cause or "").startswith(
+        "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+    )
+    message = {"TopicArn": topic, "Message": {}, "MessageGroupId": "g", "MessageDeduplicationId": "d"}
+    first, second = [(await tasks(task("sns:publish", message)))["SequenceNumber"] for _ in range(2)]
+    assert len(first) == len(second) == 20
+    assert first < second
+
+
+async def test_events_name_where_they_come_from(
+    tasks: OptimizedTasks, task: Make, clients: AwsClients, queue: str
+) -> None:
+    events = clients.client("events")
+    events.put_rule(Name="rule", EventPattern='{"source": ["mine"]}')
+    events.put_targets(Rule="rule", Targets=[{"Id": "q", "Arn": "arn:aws:sqs:us-east-1:123456789012:queue"}])
+    entry = {"Source": "mine", "DetailType": "d", "Detail": {"n": 1}, "Resources": ["own"]}
+    call = task("events:putEvents", {"Entries": [entry]})
+    result = await tasks(call)
+    assert result.keys() == {"Entries", "FailedEntryCount"}
+    event = json.loads(received(clients, queue)[0]["Body"])
+    assert event["detail"] == {"n": 1}
+    assert event["resources"] == ["own", call.execution.state_machine_arn, call.execution.arn]
+
+
+async def test_events_that_fail_fail_the_task(tasks: OptimizedTasks, task: Make) -> None:
+    good = {"Source": "other", "DetailType": "d", "Detail": {}}
+    failed = await failure(tasks, task("events:putEvents", {"Entries": [{**good, "Detail": '"text"'}, good]}))
+    assert failed.error == "EventBridge.FailedEntry"
+    cause = json.loads(failed.cause or "")
+    assert cause["FailedEntryCount"] == 1
+    assert cause["Entries"][0] == {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+    assert cause["Entries"][1].keys() == {"EventId"}
+
+
+async def test_a_job_is_awaited(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    clients.client("glue").create_job(Name="job", Role="r", Command={"Name": "glueetl", "ScriptLocation": "s3://b/s"})
+    submitted: list[Any] = []
+    parameters = {"JobName": "job", "Arguments": {"--Own": "x"}}
+    result = await tasks(task("glue:startJobRun.sync", parameters, submitted=submitted.append))
+    assert submitted[0]["JobRunId"] == result["Id"]
+    assert result["JobRunState"] == "SUCCEEDED"
+    assert result["Arguments"] == {"--Own": "x"}
+    assert isinstance(result["StartedOn"], int)
+    assert "SdkHttpMetadata" not in result
+    failed = await failure(tasks, task("glue:startJobRun.sync", {"JobName": "none"}))
+    assert failed.error == "Glue.EntityNotFoundException"
+
+
+async def test_a_container_is_awaited(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    ecs = clients.client("ecs")
+    ecs.create_cluster(clusterName="c")
+    ecs.register_task_definition(
+        family="f",
+        containerDefinitions=[{"name": "x", "image": "i", "memory": 10}],
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+    )
+    subnet = clients.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    network = {"AwsvpcConfiguration": {"Subnets": [subnet]}}
+    parameters = {"Cluster": "c", "TaskDefinition": "f", "LaunchType": "FARGATE", "NetworkConfiguration": network}
+    result = await tasks(task("ecs:runTask.sync", parameters))
+    assert result["LastStatus"] == "STOPPED"
+    assert result["StartedBy"] == "AWS Step Functions"
+    assert result["Containers"][0]["ExitCode"] == 0
+
+
+async def test_a_task_cut_off_stops_what_it_started(task: Make, clients: AwsClients) -> None:
+    emr = clients.client("emr-containers")
+    cluster = emr.create_virtual_cluster(
+        name="v", containerProvider={"id": "k", "type": "EKS", "info": {"eksInfo": {"namespace": "n"}}}
+    )["id"]
+    parameters = {
+        "VirtualClusterId": cluster,
+        "Name": "run",
+        "ExecutionRoleArn": "arn:aws:iam::123456789012:role/r",
+        "ReleaseLabel": "emr-6.3.0-latest",
+        "JobDriver": {"SparkSubmitJobDriver": {"EntryPoint": "s3://b/e"}},
+    }
+    started = asyncio.Event()
+    tasks = OptimizedTasks(clients, poll_seconds=(0.01, 0.01))
+    call = task("emr-containers:startJobRun.sync", parameters, submitted=lambda output: started.set())
+    running = asyncio.create_task(tasks(call))
+    await started.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert emr.list_job_runs(virtualClusterId=cluster)["jobRuns"][0]["state"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    "awaited, document, failed",
+    [
+        ("ecs:runTask", {"Tasks": [{"LastStatus": "STOPPED", "Containers": [{"ExitCode": 0}]}]}, False),
+        ("ecs:runTask", {"Tasks": [{"LastStatus": "STOPPED", "Containers": [{"ExitCode": 0}, {"ExitCode": 3}]}]}, True),
+        ("ecs:runTask", {"Tasks": [{"LastStatus": "STOPPED", "StopCode": "TaskFailedToStart"}]}, True),
+    ],
+)
+def test_what_is_a_failure_though_it_ended(awaited: str, document: Any, failed: bool) -> None:
+    found = optimized.find(parse_resource(f"arn:aws:states:::{awaited}.sync"))
+    assert found is not None
+    assert found[1].awaited is not None
+    assert bool(search(found[1].awaited.fault, document)) is failed
+
+
+async def test_a_list_with_one_step(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    instances = {"InstanceCount": 1, "MasterInstanceType": "m5.large", "KeepJobFlowAliveWhenNoSteps": True}
+    parameters = {"Name": "x", "Instances": instances, "JobFlowRole": "r", "ServiceRole": "s"}
+    cluster = (await tasks(task("elasticmapreduce:createCluster.sync", parameters)))["ClusterId"]
+    step = {"Name": "s", "HadoopJarStep": {"Jar": "j"}}
+    added = await tasks(task("elasticmapreduce:addStep", {"ClusterId": cluster, "Step": step}))
+    assert added.keys() == {"StepId", "SdkHttpMetadata", "SdkResponseMetadata"}
+    failed = await failure(tasks, task("elasticmapreduce:addStep", {"ClusterId": cluster, "Steps": [step]}))
+    assert 'The field "Steps" is not supported by Step Functions' in (failed.cause or "")
+    ended = await tasks(task("elasticmapreduce:terminateCluster.sync", {"ClusterId": cluster}))
+    assert ended["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+def test_the_table_names_operations_there_are() -> None:
+    assert set(optimized.INTEGRATIONS) == set(OPTIMIZED_SERVICES)
+    for integration in optimized.INTEGRATIONS.values():
+        for name, action in integration.actions.items():
+            known = models.service_model(action.service or integration.service).operation_names
+            assert (action.operation or name[:1].upper() + name[1:]) in known
+            if action.awaited is not None:
+                assert action.awaited.look in known
+                assert not action.awaited.stop or action.awaited.stop in known
+
+
+@pytest.mark.parametrize(
+    "resource, says",
+    [
+        ("dynamodb:query", "has no action 'query'; it has deleteItem, getItem, putItem, updateItem."),
+        ("sqs:sendMesage", "did you mean sendMessage?"),
+        ("ecs:runTask.sync:2", "ecs:runTask has no .sync:2; it has .sync, .waitForTaskToken and it can be called"),
+        ("sqs:sendMessage.sync", "sqs:sendMessage has no .sync; it has .waitForTaskToken and"),
+        ("dynamodb:getItem.sync", "dynamodb:getItem has no .sync; it can be called without a suffix."),
+    ],
+)
+def test_resources_that_are_not_there(resource: str, says: str) -> None:
+    assert says in (optimized.problem(parse_resource(f"arn:aws:states:::{resource}")) or "")
