@@ -1,0 +1,98 @@
+"""What holds for every redrive: an execution that was cut off, however often, comes to the end it would have had."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from interpreting import START, execution
+from random_machines import SeededAnswers, machines
+
+from asl_runner.definition import load
+from asl_runner.history.events import Event
+from asl_runner.history.journal import MemoryJournal
+from asl_runner.interpreter.clocks import VirtualClock
+from asl_runner.interpreter.execution import Execution, Outcome
+from asl_runner.interpreter.ports import ExecutionInfo, Ports
+from asl_runner.interpreter.restored import restore
+
+INPUT = {"n": 3, "items": ["a", "b", "c"]}
+
+
+def play(machine: dict[str, Any], stop_after: float | None) -> tuple[Outcome, list[Event]]:
+    async def main() -> tuple[Outcome, list[Event]]:
+        clock = VirtualClock(START)
+        running, journal = execution(machine, INPUT, SeededAnswers("s", clock, failing=False), clock=clock)
+        if stop_after is not None:
+            clock.call_at(START + stop_after, running.stop)
+        return await running.run(), list(journal.events)
+
+    return asyncio.run(main())
+
+
+def go_on(
+    machine: dict[str, Any], events: list[Event], count: int, stop_after: float | None
+) -> tuple[Outcome, list[Event]]:
+    async def main() -> tuple[Outcome, list[Event]]:
+        start = START + 1000 * count
+        clock, journal, compiled = VirtualClock(start), MemoryJournal(), load(json.dumps(machine))
+        info = ExecutionInfo(
+            arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
+            name="e",
+            state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
+            state_machine_name="m",
+            role_arn="arn:aws:iam::123456789012:role/r",
+            region="us-east-1",
+            start_time=START,
+            redrive_count=count,
+            redrive_time=start,
+        )
+        answers = SeededAnswers("s", clock, failing=False)
+        ports = Ports(clock=clock, journal=journal, tasks=answers, seed=f"seed/{count}")
+        running = Execution(compiled, INPUT, info, ports, restored=restore(compiled, events))
+        if stop_after is not None:
+            clock.call_at(start + stop_after, running.stop)
+        return await running.run(), events + journal.events
+
+    return asyncio.run(main())
+
+
+def plain(output: bytes | None) -> Any:
+    """The output without what is drawn at random."""
+    return None if output is None else _without_random(json.loads(output))
+
+
+def _without_random(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: None if name in ("u", "r") else _without_random(member) for name, member in value.items()}
+    return [_without_random(item) for item in value] if isinstance(value, list) else value
+
+
+def done(events: list[Event]) -> Counter[tuple[str, str]]:
+    """How often each scope recorded each event of something that succeeded."""
+    kinds = ("Succeeded", "StateEntered", "StateExited", "Started")
+    once = [event for event in events if event.type.endswith(kinds) and not event.type.startswith(("Lambda", "Task"))]
+    tasks = [event for event in events if event.type in ("LambdaFunctionSucceeded", "TaskSucceeded")]
+    return Counter((event.scope, event.type) for event in once + tasks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(machines(), st.lists(st.floats(0, 12), min_size=1, max_size=3))
+def test_what_is_cut_off_and_redriven_ends_as_if_it_had_not_been(machine: dict[str, Any], stops: list[float]) -> None:
+    whole, all_events = play(machine, None)
+    assume(whole.status == "SUCCEEDED")
+    assume(not any(event.type.endswith(("Failed", "TimedOut")) for event in all_events))
+    outcome, events = play(machine, stops[0])
+    for count, stop_after in enumerate([*stops[1:], None], 1):
+        if outcome.status == "SUCCEEDED":
+            break
+        assert outcome.status == "ABORTED"
+        outcome, events = go_on(machine, events, count, stop_after)
+    assert outcome.status == "SUCCEEDED"
+    assert plain(outcome.output) == plain(whole.output)
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert done(events) == done(all_events)
