@@ -18,6 +18,7 @@ from asl_runner.resources.aws.requests import could_not_start
 from asl_runner.resources.http_client import Answer, Request, Unreachable, is_local, send
 from asl_runner.resources.http_connections import Connection, Connections
 from asl_runner.resources.http_encoding import ARRAY_FORMATS, form, text, with_query
+from asl_runner.resources.http_exchange import exchange
 
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"})
 _FIELDS = frozenset(
@@ -43,6 +44,8 @@ _FORBIDDEN = re.compile(
     "|x-forwarded.*|x-amz.*"
 )
 
+_NOTHING = Connection({}, {}, {})
+
 
 class HttpTasks:
     """Answers HTTP Tasks. An endpoint on this machine may be plain http."""
@@ -56,17 +59,21 @@ class HttpTasks:
         if call.resource.action != "invoke" or call.resource.pattern:
             raise TaskFailed(RUNTIME, f"The resource {call.resource.arn} is not supported by Step Functions.")
         parameters = checked(call.input)
-        return result(await self._clients.run(lambda: self._exchange(call, parameters)))
+        request, answer = await self._clients.run(lambda: self._exchange(call, parameters))
+        call.exchanged(exchange(_request(parameters, _NOTHING, call.execution.region), request, answer))
+        return result(answer)
 
-    def _exchange(self, call: TaskCall, parameters: Mapping[str, Any]) -> Answer:
-        arn = _connection_arn(parameters)
+    def _exchange(self, call: TaskCall, parameters: Mapping[str, Any]) -> tuple[Request, Answer]:
+        arn, region = _connection_arn(parameters), call.execution.region
         connection = self._connections.find(arn)
-        answer = _sent(_request(parameters, connection, call.execution.region))
+        request = _checked_form(parameters, _request(parameters, connection, region))
+        answer = _sent(request)
         if connection.oauth and answer.status in (401, 407):
             # A token may have run out; EventBridge gets a new one then.
             self._connections.forget(connection)
-            answer = _sent(_request(parameters, self._connections.find(arn), call.execution.region))
-        return answer
+            request = _request(parameters, self._connections.find(arn), region)
+            answer = _sent(request)
+        return request, answer
 
 
 def result(answer: Answer) -> dict[str, Json]:
@@ -150,17 +157,19 @@ def _connection_arn(parameters: Mapping[str, Any]) -> str:
 def _request(parameters: Mapping[str, Any], connection: Connection, region: str) -> Request:
     """What goes out: the connection's parameters over the task's, then Step Functions' own headers."""
     headers = _merged_headers(parameters.get("Headers") or {}, connection.headers)
-    content_type = next((value for name, value in headers if name.lower() == "content-type"), None)
-    if content_type is None:
+    headers += [("User-Agent", f"Amazon|StepFunctions|HttpInvoke|{region}"), ("Range", f"bytes=0-{_LIMIT}")]
+    if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", _JSON))
-    headers += [("Range", f"bytes=0-{_LIMIT}"), ("User-Agent", f"Amazon|StepFunctions|HttpInvoke|{region}")]
     query = {**(parameters.get("QueryParameters") or {}), **connection.query}
-    return Request(
-        str(parameters["Method"]),
-        with_query(str(parameters["ApiEndpoint"]), query),
-        headers,
-        _body(parameters, connection, content_type or ""),
-    )
+    url = with_query(str(parameters["ApiEndpoint"]), query)
+    return Request(str(parameters["Method"]), url, headers, _body(parameters, connection))
+
+
+def _checked_form(parameters: Mapping[str, Any], request: Request) -> Request:
+    """The request. Raises `TaskFailed` for a form that does not say that it is one."""
+    if request.body is not None and _is_form(parameters) and request.content_type != _FORM:
+        raise TaskFailed(RUNTIME, f"A URL-encoded request body needs the header content-type: {_FORM}.")
+    return request
 
 
 def _merged_headers(own: Mapping[str, Any], connections: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -174,7 +183,7 @@ def _merged_headers(own: Mapping[str, Any], connections: Mapping[str, str]) -> l
     return headers + list(connections.items())
 
 
-def _body(parameters: Mapping[str, Any], connection: Connection, content_type: str) -> bytes | None:
+def _body(parameters: Mapping[str, Any], connection: Connection) -> bytes | None:
     body = parameters.get("RequestBody")
     if connection.body:
         if body is not None and not isinstance(body, dict):
@@ -182,12 +191,13 @@ def _body(parameters: Mapping[str, Any], connection: Connection, content_type: s
         body = {**(body or {}), **connection.body}
     if body is None:
         return None
-    encoding = (parameters.get("Transform") or {}).get("RequestBodyEncoding", "NONE")
-    if encoding != "URL_ENCODED" or not isinstance(body, dict):
-        return text(body).encode()
-    if content_type.partition(";")[0].strip().lower() != _FORM:
-        raise TaskFailed(RUNTIME, f"A URL-encoded request body needs the header content-type: {_FORM}.")
-    return form(body, array_format(parameters)).encode()
+    if _is_form(parameters) and isinstance(body, dict):
+        return form(body, array_format(parameters)).encode()
+    return text(body).encode()
+
+
+def _is_form(parameters: Mapping[str, Any]) -> bool:
+    return bool((parameters.get("Transform") or {}).get("RequestBodyEncoding") == "URL_ENCODED")
 
 
 def _sent(request: Request) -> Answer:

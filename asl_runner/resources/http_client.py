@@ -30,6 +30,11 @@ class Request(Struct, frozen=True):
     headers: list[tuple[str, str]]
     body: bytes | None = None
 
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters."""
+        return _media_type(self.headers)
+
 
 class Answer(Struct, frozen=True):
     """What came back; the body as far as it was read."""
@@ -42,8 +47,7 @@ class Answer(Struct, frozen=True):
     @property
     def content_type(self) -> str:
         """The media type in lower case, without parameters."""
-        found = next((value for name, value in self.headers if name.lower() == "content-type"), "")
-        return found.partition(";")[0].strip().lower()
+        return _media_type(self.headers)
 
     def grouped(self) -> dict[str, list[str]]:
         """Headers by name, with all their values."""
@@ -81,6 +85,11 @@ def send(request: Request, *, read: int, timeout: float = TIMEOUT) -> Answer:
         raise Unreachable(str(error) or type(error).__name__) from error
     finally:
         connection.close()
+
+
+def _media_type(headers: list[tuple[str, str]]) -> str:
+    found = next((value for name, value in headers if name.lower() == "content-type"), "")
+    return found.partition(";")[0].strip().lower()
 
 
 def _with_length(request: Request) -> Iterable[tuple[str, str]]:

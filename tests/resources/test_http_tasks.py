@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.interpreter.ports import HttpExchange, TaskCall, TaskFailed
 from asl_runner.resources.apigateway import ApiGatewayTasks
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.http import HttpTasks
@@ -109,7 +109,8 @@ async def test_a_request_and_its_answer(tasks: HttpTasks, task: Make, api: str, 
         "QueryParameters": {"q": "a b", "n": [1, 2]},
         "RequestBody": {"Job": "x"},
     }
-    result = await tasks(task("http:invoke", parameters))
+    exchanges: list[HttpExchange] = []
+    result = await tasks(task("http:invoke", parameters, exchanged=exchanges.append))
     assert result["StatusCode"] == 200
     assert result["StatusText"] == "OK"
     assert result["Headers"]["X-Many"] == ["1", "2"]
@@ -125,6 +126,13 @@ async def test_a_request_and_its_answer(tasks: HttpTasks, task: Make, api: str, 
         "User-Agent": "Amazon|StepFunctions|HttpInvoke|us-east-1",
     }
     assert expected.items() <= sent["headers"].items()
+    shown = exchanges[0]
+    own = "User-Agent: Amazon|StepFunctions|HttpInvoke|us-east-1, Range: bytes=0-262144]"
+    assert shown.request["headers"] == f"[Request-Id: r, Accept: a, Accept: b, {own}"
+    assert shown.revealed["headers"] == f"[Request-Id: r, Accept: a, Accept: b, X-Key: secret, {own}"
+    assert shown.request["body"] == '{"Job":"x"}'
+    assert (shown.response["statusCode"], shown.response["statusMessage"]) == ("200", "OK")
+    assert "X-Many: 1, X-Many: 2" in shown.response["headers"]
 
 
 async def test_what_the_connection_says_wins(
