@@ -59,6 +59,8 @@ def new_document(request: Mapping[str, Any], arn: str, now: float) -> Document:
         "HyperParameters": {},
         **kept,
         "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": False, **algorithm},
+        # Told also where there is none: the SageMaker SDK reads it when it attaches to a job.
+        "OutputDataConfig": {"KmsKeyId": "", **kept.get("OutputDataConfig", {})},
         "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_RUNTIME_SECONDS, **kept.get("StoppingCondition", {})},
         "TrainingJobStatus": "InProgress",
         "SecondaryStatus": "Starting",

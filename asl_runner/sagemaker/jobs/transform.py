@@ -35,7 +35,7 @@ def new_document(request: Mapping[str, Any], arn: str, now: float) -> Document:
     """The Describe document of a transform job just created; `request` is the create request in wire form."""
     kept = {key: value for key, value in request.items() if key != "Tags"}
     source = {"CompressionType": "None", "SplitType": "None", **kept["TransformInput"]}
-    target = {"AssembleWith": "None", **kept["TransformOutput"]}
+    target = {"AssembleWith": "None", "KmsKeyId": "", **kept["TransformOutput"]}
     return {
         "TransformJobName": kept["TransformJobName"],
         "TransformJobArn": arn,
