@@ -5,6 +5,8 @@ Texts follow the services' own validator (reference 1.6):
 
     2 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; Value
     'a_b' at 'trainingJobName' failed to satisfy constraint: Member must satisfy regular expression pattern: ...
+
+A value whose shape is sensitive is not repeated: `Value at 'environment.variables' failed ...` (as Lambda answers).
 """
 
 from __future__ import annotations
@@ -32,13 +34,15 @@ class Violation(Struct, frozen=True):
     """Member names in lower camel case, list elements as `name.1.member`; `unknown` has the member's own name."""
     value: Any
     text: str
+    sensitive: bool = False
+    """Whether the value must not be repeated."""
 
     def describe(self) -> str:
         """The sentence AWS writes for it."""
         if self.problem != "constraint":
             return self.text
-        found = "null" if self.value is None else f"'{_java_text(self.value)}'"
-        return f"Value {found} at '{self.path}' failed to satisfy constraint: {self.text}"
+        found = " null" if self.value is None else "" if self.sensitive else f" '{_java_text(self.value)}'"
+        return f"Value{found} at '{self.path}' failed to satisfy constraint: {self.text}"
 
 
 def check(value: Any, shape: Any, *, open_enums: Collection[str] = ()) -> list[Violation]:
@@ -74,12 +78,12 @@ def _check(value: Any, shape: Any, path: str, open_enums: frozenset[str]) -> Ite
             yield from _check_structure(value, shape, path, open_enums)
         case "list":
             yield from _size(value, shape, path)
-            yield from _check_list(value, shape.member, path, open_enums)
+            yield from _check_list(value, shape, path, open_enums)
         case "map":
             yield from _size(value, shape, path)
             yield from _check_map(value, shape, path, open_enums)
         case _:
-            yield from (Violation("constraint", path, value, text) for text in scalar_faults(value, shape, open_enums))
+            yield from (_fault(value, shape, path, text) for text in scalar_faults(value, shape, open_enums))
 
 
 def _check_structure(
@@ -97,42 +101,52 @@ def _check_structure(
             yield from _check(item, shape.members[name], _join(path, name), open_enums)
 
 
-def _check_list(value: list[Any], member: Any, path: str, open_enums: frozenset[str]) -> Iterator[Violation]:
-    if member.type_name in _SCALARS:
-        yield from _check_elements(value, member, path, "Member must satisfy constraint", value, open_enums)
+def _check_list(value: list[Any], shape: Any, path: str, open_enums: frozenset[str]) -> Iterator[Violation]:
+    if shape.member.type_name in _SCALARS:
+        yield from _check_elements(
+            value, shape.member, path, "Member must satisfy constraint", (value, shape), open_enums
+        )
         return
     for index, item in enumerate(value, start=1):
-        yield from _check(item, member, f"{path}.{index}.member", open_enums)
+        yield from _check(item, shape.member, f"{path}.{index}.member", open_enums)
 
 
 def _check_map(value: Mapping[str, Any], shape: Any, path: str, open_enums: frozenset[str]) -> Iterator[Violation]:
-    yield from _check_elements(list(value), shape.key, path, "Map keys must satisfy constraint", value, open_enums)
+    whole = (value, shape)
+    yield from _check_elements(list(value), shape.key, path, "Map keys must satisfy constraint", whole, open_enums)
     if shape.value.type_name in _SCALARS:
         items = list(value.values())
-        yield from _check_elements(items, shape.value, path, "Map value must satisfy constraint", value, open_enums)
+        yield from _check_elements(items, shape.value, path, "Map value must satisfy constraint", whole, open_enums)
         return
     for key, item in value.items():
         yield from _check(item, shape.value, f"{path}.{key}.member", open_enums)
 
 
 def _check_elements(
-    items: list[Any], shape: Any, path: str, lead: str, whole: Any, open_enums: frozenset[str]
+    items: list[Any], shape: Any, path: str, lead: str, whole: tuple[Any, Any], open_enums: frozenset[str]
 ) -> Iterator[Violation]:
-    """Simple elements: AWS reports the whole collection once, with every constraint its elements have."""
+    """Simple elements: AWS reports the whole collection once, with every constraint its elements have.
+
+    `whole` is the collection and its shape.
+    """
     wrong = [item for item in items if not isinstance(item, _PYTHON_TYPES[shape.type_name]) or isinstance(item, bool)]
     wrong = [item for item in wrong if not (shape.type_name == "boolean" and isinstance(item, bool))]
     if wrong:
         found = _json_type(wrong[0])
         text = f"The values of '{path}' must each be {_TYPE_NAMES[shape.type_name]}, not {found} ({wrong[0]!r})"
-        yield Violation("type", path, whole, text)
+        yield Violation("type", path, whole[0], text)
     elif any(scalar_faults(item, shape, open_enums) for item in items):
-        yield Violation("constraint", path, whole, f"{lead}: [{', '.join(_constraints(shape, open_enums))}]")
+        yield _fault(*whole, path, f"{lead}: [{', '.join(_constraints(shape, open_enums))}]")
 
 
 def _size(value: Any, shape: Any, path: str) -> Iterator[Violation]:
     for text, holds in _length_constraints(shape.metadata):
         if not holds(len(value)):
-            yield Violation("constraint", path, value, text)
+            yield _fault(value, shape, path, text)
+
+
+def _fault(value: Any, shape: Any, path: str, text: str) -> Violation:
+    return Violation("constraint", path, value, text, sensitive=bool(shape.metadata.get("sensitive")))
 
 
 def scalar_faults(value: Any, shape: Any, open_enums: Collection[str] = ()) -> list[str]:

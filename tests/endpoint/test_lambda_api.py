@@ -219,6 +219,16 @@ def test_refusals_have_the_services_codes(
     assert code_of(refused) == code
 
 
+def test_a_sensitive_value_is_not_repeated(client: ClientFactory) -> None:
+    with pytest.raises(ClientError) as refused:
+        create(client("lambda"), "secretive", ECHO % 1, Environment={"Variables": {"A": "secret"}})
+    error: Any = refused.value.response["Error"]
+    assert error["Message"] == (
+        "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: Map keys must "
+        "satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]"
+    )
+
+
 def test_a_name_is_taken_once_and_free_after_delete(client: ClientFactory) -> None:
     lambda_ = client("lambda")
     create(lambda_, "once", ECHO % 1)
