@@ -7,6 +7,8 @@ import base64
 import io
 import json
 import stat
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -277,6 +279,29 @@ def test_functions_survive_a_kill_and_find_the_endpoint(serve: Callable[..., Ser
     with pytest.raises(ClientError) as taken:
         create(lambda_, "written", ECHO % 1)
     assert code_of(taken) == ("ResourceConflictException", 409)
+
+
+def test_a_run_finds_functions_created_before(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    server = serve()
+    create(server.client("lambda"), "before", ECHO % 9, Publish=True)
+    server.stop()
+    task = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:before:1", "End": True}
+    (tmp_path / "m.asl.json").write_text(json.dumps({"StartAt": "T", "States": {"T": task}}))
+    command = [sys.executable, "-m", "asl_runner", "run", "m.asl.json", "--input", "{}", "--quiet"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"event": {}, "n": 9}), ran.stderr
+
+
+def test_a_function_configured_inline_reaches_the_endpoint_too(
+    serve: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    (tmp_path / "asl-runner.toml").write_text('runtime = "inline"\n')
+    (tmp_path / "lambdas").mkdir()
+    (tmp_path / "lambdas/asks.py").write_text(
+        "import boto3\ndef handler(event, context):\n"
+        "    return len(boto3.client('stepfunctions').list_state_machines()['stateMachines'])\n"
+    )
+    assert payload(serve().client("lambda").invoke(FunctionName="asks")) == 0
 
 
 def test_a_start_removes_code_that_no_version_has(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
