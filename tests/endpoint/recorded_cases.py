@@ -33,6 +33,9 @@ SUPERSEDED = {
 }
 """Fields AWS has added to its answers, and since when: an older recording lacks them."""
 
+MAP_STATE_EXITED_MOVED = date(2024, 11, 13)
+"""By then MapStateExited of a distributed Map followed MapRunStarted; until 2024-07-20 it followed MapRunSucceeded."""
+
 _NOT_SENT = "The call that was recorded is not the one the case makes."
 _ONE_ROLE = "The case gives the same role again where the recording changed it."
 _NOT_KEPT = "The recording does not keep what the check compares."
@@ -53,8 +56,15 @@ NOT_REPLAYABLE = {
 LEFT_OUT = {"test_sfn_api.test_stop_execution": "waits a minute for nothing"}
 """Cases that are not played: they take a minute of sleep. They count as not exact."""
 
+_READER = "Distributed Maps do not read their items from S3 yet (`ItemReader`)."
+
 REASONS: dict[str, str] = {
     "timeouts.test_timeouts.test_service_lambda_map_timeout": "Which simultaneous timeout comes first is chance.",
+    "scenarios.*.test_map_item_reader_*": _READER,
+    "scenarios.*.test_map_item_batching_base_json_max_per_batch_jsonata": _READER,
+    "assign.*.test_reference_in_map_state_max_items_path(*": _READER,
+    "test_sfn_api_map_run.test_list_map_runs_and_describe_map_run": _READER,
+    "test_state.*_lambda_get_function_task(integer_*": "Lambda allows a larger `MemorySize` now.",
 }
 """Why cases still differ, by a pattern of their names."""
 
@@ -148,16 +158,30 @@ def _difference(result: dict[str, Any], recorded: str) -> dict[str, str]:
     name = result["name"]
     if name in NOT_REPLAYABLE:
         return {"kind": "not replayable", "reason": NOT_REPLAYABLE[name]}
-    added = {path.rpartition(".")[2] for path, _, _ in result.get("diffs") or ()}
     then = datetime.strptime(recorded, "%d-%m-%Y, %H:%M:%S").date()
-    if added and all(then < SUPERSEDED.get(field, date.min) for field in added):
-        fields = ", ".join(f"`{field}`" for field in sorted(added))
-        return {"kind": "superseded", "reason": f"The recording is older than {fields}."}
+    newer = [_newer_than(then, *difference) for difference in result.get("diffs") or ()]
+    if newer and all(newer):
+        return {"kind": "superseded", "reason": f"The recording is older than {', '.join(sorted({*newer}))}."}
     for pattern, reason in REASONS.items():
         if fnmatch.fnmatchcase(name, pattern):
             return {"kind": "different", "reason": reason}
     seen = [path for path, _, _ in result.get("diffs") or ()][:1]
     return {"kind": "different", "reason": f"`{seen[0]}` differs." if seen else result.get("error", "")}
+
+
+def _newer_than(then: date, path: str, expected: str, actual: str) -> str:
+    """What AWS changed after `then` that explains a difference; empty when nothing does."""
+    field = path.rpartition(".")[2]
+    if then < SUPERSEDED.get(field, date.min):
+        return f"`{field}`"
+    if path == "$.history.sequence" and then < MAP_STATE_EXITED_MOVED:
+        # Both are cut at some length.
+        texts = [text.partition(": ")[2].removesuffix("...") for text in (expected, actual)]
+        moved = texts[0].replace("/MapRunSucceeded||/MapRunStarted||", "/MapRunStarted||")
+        length = min(len(moved), len(texts[1])) - len("/MapRunSucceeded||")
+        if "MapStateExited|" in moved and moved != texts[0] and moved[:length] == texts[1][:length]:
+            return "what `MapStateExited` of a distributed Map follows"
+    return ""
 
 
 def main() -> None:
