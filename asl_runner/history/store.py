@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec import structs
 
-from asl_runner.errors import NotFound, WorkspaceError
-from asl_runner.history import lookup, ownership, segments, statements
+from asl_runner.errors import WorkspaceError
+from asl_runner.history import changes, lookup, ownership, segments, statements
 from asl_runner.history.database import Durability, explained, open_reader, open_writable
 from asl_runner.history.events import Event
-from asl_runner.history.records import ExecutionExists, ExecutionRecord, Status, StopRequest
+from asl_runner.history.records import ExecutionRecord, Status, StopRequest
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,9 +31,6 @@ T = TypeVar("T")
 
 _PAGE = 8
 """Segments read at a time."""
-
-_KEYS = 1024
-"""Keys remembered to save looking them up."""
 
 _END = (1 << 63) - 1
 
@@ -100,40 +97,14 @@ class Store:
 
         It fails with `ExecutionExists` when the ARN is taken. To be called from an event loop.
         """
-        return self._writing().ask(self._creation(record))
+        return self._writing().ask(changes.addition(self._writing(), self._owned(record)))
 
     def create_execution(self, record: ExecutionRecord) -> ExecutionRecord:
         """`submit_create`, waited for; from any thread."""
-        return self._writing().call(self._creation(record)).result()
+        return self._writing().call(changes.addition(self._writing(), self._owned(record))).result()
 
-    def _creation(self, record: ExecutionRecord) -> Callable[[sqlite3.Connection], ExecutionRecord]:
-        owned = structs.replace(record, owner=self._claim(), pid=os.getpid())
-        parameters = structs.asdict(owned)
-
-        def create(connection: sqlite3.Connection) -> ExecutionRecord:
-            parameters["definition"] = self._definition(connection, owned.definition)
-            added = connection.execute(statements.CREATE, parameters)
-            if added.rowcount == 0:
-                raise ExecutionExists(f"Execution Already Exists: '{owned.arn}'")
-            keys = self._writing().keys
-            if len(keys) >= _KEYS:
-                keys.clear()
-            keys[owned.arn] = int(added.lastrowid or 0)
-            return owned
-
-        return create
-
-    def _definition(self, connection: sqlite3.Connection, text: str) -> int:
-        """The key of a definition, which is added when new."""
-        known = self._writing().definitions
-        key = known.get(text)
-        if key is None:
-            connection.execute(statements.ADD_DEFINITION, {"definition": text})
-            key = int(connection.execute(statements.DEFINITION_KEY, {"definition": text}).fetchone()[0])
-            if len(known) >= _KEYS:
-                known.clear()
-            known[text] = key
-        return key
+    def _owned(self, record: ExecutionRecord) -> ExecutionRecord:
+        return structs.replace(record, owner=self._claim(), pid=os.getpid())
 
     def submit_finish(
         self,
@@ -148,7 +119,8 @@ class Store:
 
         To be called from an event loop.
         """
-        return self._writing().ask(self._finishing(arn, status, stop, output, error, cause))
+        said = {"status": status, "stop": stop, "output": output, "error": error, "cause": cause}
+        return self._writing().ask(changes.ending(arn, said))
 
     def finish_execution(
         self,
@@ -160,33 +132,13 @@ class Store:
         cause: str | None = None,
     ) -> None:
         """`submit_finish`, waited for; from any thread."""
-        self._writing().call(self._finishing(arn, status, stop, output, error, cause)).result()
-
-    def _finishing(
-        self,
-        arn: str,
-        status: Status,
-        stop: float,
-        output: bytes | None,
-        error: str | None,
-        cause: str | None,
-    ) -> Callable[[sqlite3.Connection], None]:
-        parameters = {"arn": arn, "status": status, "stop": stop, "output": output, "error": error, "cause": cause}
-
-        def finish(connection: sqlite3.Connection) -> None:
-            if connection.execute(statements.FINISH, parameters).rowcount == 0:
-                raise _unknown(arn)
-
-        return finish
+        said = {"status": status, "stop": stop, "output": output, "error": error, "cause": cause}
+        self._writing().call(changes.ending(arn, said)).result()
 
     def submit_redrive(self, arn: str, time: float) -> asyncio.Future[bool]:
         """Makes an execution that ended without success one run by this process; false if it is none such."""
         parameters = {"arn": arn, "time": time, "owner": self._claim(), "pid": os.getpid()}
-
-        def redrive(connection: sqlite3.Connection) -> bool:
-            return connection.execute(statements.REDRIVE, parameters).rowcount == 1
-
-        return self._writing().ask(redrive)
+        return self._writing().ask(changes.redriving(parameters))
 
     def journal(self, arn: str) -> ExecutionJournal:
         """The journal of an execution created here."""
@@ -199,7 +151,7 @@ class Store:
         with self._reader() as connection:
             row = connection.execute(statements.BY_ARN, {"arn": arn}).fetchone()
         if row is None:
-            raise _unknown(arn)
+            raise changes.unknown(arn)
         return statements.record(row)
 
     def executions(
@@ -307,7 +259,7 @@ class Store:
             connection.execute(statements.ASK_STOP, parameters)
             row = connection.execute(statements.BY_ARN, {"arn": arn}).fetchone()
             if row is None:
-                raise _unknown(arn)
+                raise changes.unknown(arn)
             return statements.record(row).status == "RUNNING"
 
         return self._writing().call(ask).result()
@@ -402,10 +354,6 @@ class Store:
 def _key(connection: sqlite3.Connection, arn: str) -> int:
     row = connection.execute(statements.KEY, {"arn": arn}).fetchone()
     if row is None:
-        raise _unknown(arn)
+        raise changes.unknown(arn)
     key: int = row[0]
     return key
-
-
-def _unknown(arn: str) -> NotFound:
-    return NotFound(f"Execution Does Not Exist: '{arn}'")

@@ -67,20 +67,23 @@ async def test_express_executions_are_kept_under_names_used_before(tmp_path: Pat
 
 async def test_only_what_ended_without_success_is_redriven(tmp_path: Path) -> None:
     async with open_workspace(tmp_path) as workspace:
-        failing = await workspace.launch(load(TASK), 1, record("failing"))
-        await failing.result()
-        failed = workspace.find("failing")
-        again = await workspace.redrive(load(TASK), 1, failed, at=2000.0)
+        machine = load(WAIT)
+        first = await workspace.launch(machine, 1, record("stopped"))
+        first.stop("E", "C")
+        await first.result()
+        stopped = workspace.find("stopped")
+        again = await workspace.redrive(machine, 1, stopped, at=2000.0)
         assert again is not None
         assert (again.record.status, again.record.redrive_count, again.record.redrive_time) == ("RUNNING", 1, 2000.0)
-        assert await workspace.redrive(load(TASK), 1, failed, at=2001.0) is None
-        assert (await again.result()).status == "FAILED"
-        kept = workspace.find("failing")
-        assert (kept.status, kept.redrive_count, kept.redrive_time) == ("FAILED", 1, 2000.0)
+        assert workspace.running(again.arn) is again
+        assert await workspace.redrive(machine, 1, stopped, at=2001.0) is None
+        kept = workspace.find("stopped")
+        assert (kept.status, kept.error, kept.redrive_count, kept.redrive_time) == ("RUNNING", None, 1, 2000.0)
+        again.stop()
+        await again.result()
         types = [event.type for event in workspace.store.events(kept.arn)]
-        assert types.count("TaskStateEntered") == 1
-        assert types.count("LambdaFunctionScheduled") + types.count("LambdaFunctionScheduleFailed") >= 2
-        assert types.count("ExecutionFailed") == 2
+        assert types.count("WaitStateEntered") == 1
+        assert types[-2:] == ["ExecutionRedriven", "ExecutionAborted"]
 
         passing = await workspace.launch(load(PASS), 1, record("passing"))
         await passing.result()

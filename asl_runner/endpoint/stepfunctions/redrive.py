@@ -28,7 +28,7 @@ TOKEN_LIFE = 900.0
 
 
 class ClientTokens:
-    """The redrives that client tokens asked for: the same token gets the same answer, whatever came since (recorded)."""
+    """The redrives that client tokens asked for: a token keeps its answer, whatever has come since (recorded)."""
 
     def __init__(self) -> None:
         self._redrives: dict[str, OrderedDict[str, tuple[float, float]]] = {}
