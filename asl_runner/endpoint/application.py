@@ -22,6 +22,7 @@ from asl_runner.endpoint.protocol import Answer, JsonApi
 from asl_runner.endpoint.rest import HttpRequest, RestApi
 from asl_runner.endpoint.stepfunctions import OPERATIONS, StepFunctions
 from asl_runner.endpoint.wsgi import WsgiPart
+from asl_runner.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.wsgi import Application as WsgiApplication
@@ -210,15 +211,18 @@ class Application:
         await self._others.answer(scope, body, send)
 
     def _load_others(self) -> WsgiApplication:
-        from asl_runner.storage.server import load_application
+        from asl_runner.storage.server import Unavailable, load_application
 
         configuration = self.workspace.configuration
-        application = load_application(
-            self.workspace.local.buckets,
-            region=configuration.region,
-            account=configuration.account,
-            own_served=True,
-        )
+        try:
+            application = load_application(
+                self.workspace.local.buckets,
+                region=configuration.region,
+                account=configuration.account,
+                own_served=True,
+            )
+        except WorkspaceError as error:
+            return Unavailable(str(error))
         return Guarded(application)
 
 

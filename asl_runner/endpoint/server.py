@@ -48,7 +48,10 @@ class Server:
         self._workspace = workspace
         self._host = host
         self._wanted_port = port
-        self._application = Application(workspace, request_limit=request_limit)
+        try:
+            self._application = Application(workspace, request_limit=request_limit)
+        except ImportError as error:
+            raise UsageError(f"The endpoint needs botocore ({error}): pip install 'asl-runner[server]'.") from None
         self._task: asyncio.Task[None] | None = None
         self._server: Any = None
         self.port = 0

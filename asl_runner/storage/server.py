@@ -84,7 +84,7 @@ class LocalAws:
         try:
             application = self.application()
         except WorkspaceError as error:
-            application = _Unavailable(str(error))
+            application = Unavailable(str(error))
         server = HttpServer(application, "127.0.0.1", self._port)
         try:
             while self._wait():
@@ -155,7 +155,7 @@ class _Dispatcher:
             return self._s3(environ, start_response)
         if service := self._refused.get(_signed_for(environ)):
             reason = f"{service} of this workspace is not served to AWS clients; a state machine's Tasks reach it."
-            return _Unavailable(reason)(environ, start_response)
+            return Unavailable(reason)(environ, start_response)
         return self._emulated()(environ, start_response)
 
     def _emulated(self) -> Application:
@@ -165,7 +165,7 @@ class _Dispatcher:
             return self._others
 
 
-class _Unavailable:
+class Unavailable:
     """Answers every request with the reason why there is no answer."""
 
     def __init__(self, reason: str) -> None:
@@ -212,6 +212,6 @@ def _load_others() -> Application:
     try:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     except ImportError as error:
-        return _Unavailable(f"This service is emulated by moto's server ({error}); pip install 'moto[server]'.")
+        return Unavailable(f"This service is emulated by moto's server ({error}); pip install 'moto[server]'.")
     application: Application = DomainDispatcherApplication(create_backend_app)
     return application
