@@ -96,12 +96,13 @@ _UNSERVED = (
 
 
 def needs_endpoint(tasks: Tasks) -> bool:
-    """Whether some task needs Step Functions itself: a callback's answer, a worker, a nested execution."""
+    """Whether some task needs the services of the workspace itself: a callback's answer, a worker, a nested execution,
+    Lambda's API."""
     for _, task in tasks:
         resource = parse_resource(task["Resource"])
         if resource.kind == "activity" or resource.pattern == "waitForTaskToken":
             return True
-        if resource.service in ("states", "aws-sdk:sfn"):
+        if resource.service in ("states", "aws-sdk:sfn", "aws-sdk:lambda"):
             return True
     return False
 

@@ -14,6 +14,7 @@ from asl_runner.definition.resource import parse_resource
 from asl_runner.definition.scopes import PROCESSORS, is_terminal, scopes, transitions
 from asl_runner.endpoint.stepfunctions.errors import invalid_definition
 from asl_runner.expressions import jackson
+from asl_runner.resources.recognized import is_recognized
 from asl_runner.service_model.errors import ServiceError
 
 NAME = "definition.json"
@@ -24,6 +25,11 @@ _PLAIN = "\ue000"
 
 _NO_LOCATION = frozenset({"MISSING_END_STATE"})
 """Codes whose problems have no place."""
+
+_UNRECOGNIZED = (
+    "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is not "
+    "available in this region."
+)
 
 
 def problems(definition: str, type: str) -> tuple[StateMachine | None, list[Diagnostic]]:
@@ -48,6 +54,8 @@ def _checked(definition: str, type: str) -> tuple[StateMachine | None, list[Diag
         found = _with_untargeted(document, found)
     if type == "EXPRESS" and isinstance(document.value, dict):
         found = _merged(found, _unsupported_in_express(document))
+    if isinstance(document.value, dict):
+        found = _merged(found, _unrecognized(document, found))
     known = [problem for problem in found if problem.aws_code]
     return None if _has_errors(known) else machine, sorted(known, key=lambda item: item.aws_code in _NO_LOCATION)
 
@@ -130,6 +138,19 @@ def _with_untargeted(document: Document, found: list[Diagnostic]) -> list[Diagno
     others = [problem for problem in found if problem.code != "ASL302"]
     merged = _merged(others, report.finish(document) if report.count else [])
     return merged if _has_errors(merged) else found
+
+
+def _unrecognized(document: Document, found: list[Diagnostic]) -> list[Diagnostic]:
+    """Resources of Tasks that Step Functions does not have (recorded for CreateStateMachine)."""
+    report, judged = Report(), {problem.path for problem in found}
+    for scope in scopes(document.value):
+        for name, state in scope.states.items():
+            written, place = state.get("Resource"), (*scope.state_path(name), "Resource")
+            if state.get("Type") != "Task" or not isinstance(written, str) or place in judged:
+                continue
+            if not is_recognized(parse_resource(written)):
+                report.add("ASL110", _UNRECOGNIZED.format(written), place)
+    return report.finish(document) if report.count else []
 
 
 def _unsupported_in_express(document: Document) -> list[Diagnostic]:
