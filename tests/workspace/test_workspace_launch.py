@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ async def test_only_what_ended_without_success_is_redriven(tmp_path: Path) -> No
     async with open_workspace(tmp_path) as workspace:
         machine = load(WAIT)
         first = await workspace.launch(machine, 1, record("stopped"))
+        while workspace.find("stopped").event_count < 2:
+            await asyncio.sleep(0.001)
         first.stop("E", "C")
         await first.result()
         stopped = workspace.find("stopped")
