@@ -100,6 +100,7 @@ class Deliveries:
         self._directory = service.workspace.directory / "logs" / "cloudwatch"
         self._queue: SimpleQueue[_Records | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closing = False
         self._client: Any = None
         self._streams: set[tuple[str, str]] = set()
         self._mark = uuid.uuid4().hex[:8]
@@ -112,7 +113,8 @@ class Deliveries:
         self._queue.put(records)
 
     def close(self) -> None:
-        """Returns when everything is delivered."""
+        """Returns when everything is written. The log groups end with the server: nothing more is sent there."""
+        self._closing = True
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -127,7 +129,8 @@ class Deliveries:
         while (item := self._queue.get()) is not None:
             try:
                 self._write(item)
-                self._send(item)
+                if not self._closing:
+                    self._send(item)
             except Exception as problem:  # noqa: BLE001 - a log that cannot be kept must not end the others
                 _log.warning("Logs of %s could not be delivered to %s: %s", item.machine, item.group, problem)
 
@@ -163,6 +166,7 @@ class Deliveries:
     def _logs(self) -> Any:
         if self._client is None:
             import boto3
+            from botocore.config import Config
 
             local = self._service.workspace.local.environment()
             self._client = boto3.client(
@@ -172,6 +176,7 @@ class Deliveries:
                 aws_access_key_id=local["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=local["AWS_SECRET_ACCESS_KEY"],
                 aws_session_token=local.get("AWS_SESSION_TOKEN"),
+                config=Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}),
             )
         return self._client
 
