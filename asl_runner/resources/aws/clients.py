@@ -67,6 +67,7 @@ class AwsClients:
         """botocore's answer of a service by botocore's name; blocks. Raises `Refused`, and `TaskFailed` without one."""
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         name = f"{service}.{operation.name}"
         endpoint = self.endpoint_url
@@ -88,7 +89,7 @@ class AwsClients:
             if endpoint is not None:
                 refusal = strictness.reworded(name, request, refusal)
             raise Refused(errors.refused(refusal), refusal.shape or refusal.code) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise errors.unreachable(_reason(error)) from error
 
     def client(self, service: str) -> Any:

@@ -17,6 +17,8 @@ from asl_runner.interpreter.errors import RUNTIME
 from asl_runner.interpreter.ports import TaskFailed
 from asl_runner.resources.aws.names import sdk_member
 
+_BITS = {"integer": 32, "long": 64}
+
 
 class NullMembers(Exception):
     """Required members were given as null, which the service is the one to refuse; `str()` is its message."""
@@ -99,7 +101,7 @@ class _Reading:
         if isinstance(given, (int, float)) and not isinstance(given, bool):
             if kind in ("float", "double"):
                 return float(given)
-            if kind in ("integer", "long") and float(given).is_integer():
+            if kind in _BITS and float(given).is_integer() and int(given).bit_length() < _BITS[kind]:
                 return int(given)
         self.problems.append(f"The value of the field '{path}' has an invalid format")
         return None

@@ -96,10 +96,10 @@ def _put_events(request: dict[str, Any], send: Ask) -> dict[str, Any]:
     answer: dict[str, Any] = {"Entries": [], "FailedEntryCount": 0}
     if sound:
         answer = send({**request, "Entries": sound})
-    answered = iter(answer["Entries"])
+    answered = iter(answer.get("Entries", ()))
     malformed = {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-    results = [dict(malformed) if _is_other_json(entry.get("Detail")) else next(answered) for entry in entries]
-    failed = answer["FailedEntryCount"] + len(entries) - len(sound)
+    results = [dict(malformed) if _is_other_json(entry.get("Detail")) else next(answered, {}) for entry in entries]
+    failed = answer.get("FailedEntryCount", 0) + len(entries) - len(sound)
     return {**answer, "Entries": results, "FailedEntryCount": failed}
 
 
