@@ -153,7 +153,7 @@ def test_calls_with_a_host_prefix(aws: Aws, tmp_path: Path) -> None:
     assert json.loads(mocked["output"]) == {"greeting": "mocked"}
 
 
-def test_activities_and_other_services(aws: Aws, tmp_path: Path) -> None:
+def test_activities_and_other_services(aws: Aws, tmp_path: Path, environment: dict[str, str]) -> None:
     activity = aws("stepfunctions", "create-activity", "--name", "person", "--query", "activityArn")
     asking = {"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "Resource": activity, "End": True}}}
     machine = aws("stepfunctions", "create-state-machine", "--name", "asking", "--role-arn", ROLE,
@@ -170,9 +170,11 @@ def test_activities_and_other_services(aws: Aws, tmp_path: Path) -> None:
     aws("s3", "cp", "rows.csv", "s3://data/in/rows.csv")
     assert aws("s3", "ls", "s3://data/in/").endswith(" 4 rows.csv")
     assert (tmp_path / ".asl-runner" / "s3" / "data" / "in" / "rows.csv").read_text() == "1,2\n"
-    queue = aws("sqs", "create-queue", "--queue-name", "jobs", "--query", "QueueUrl")
-    aws("sqs", "send-message", "--queue-url", queue, "--message-body", "hello")
-    body = aws("sqs", "receive-message", "--queue-url", queue, "--query", "Messages[0].Body")
+    # Version 1 of the CLI has SQS's address of its own, which only this option replaces in all its releases.
+    sqs = ("--endpoint-url", environment["AWS_ENDPOINT_URL"], "sqs")
+    queue = aws(*sqs, "create-queue", "--queue-name", "jobs", "--query", "QueueUrl")
+    aws(*sqs, "send-message", "--queue-url", queue, "--message-body", "hello")
+    body = aws(*sqs, "receive-message", "--queue-url", queue, "--query", "Messages[0].Body")
     assert body == "hello"
     assert aws("sts", "get-caller-identity", "--query", "Account", "--output", "text") == 123456789012
     assert aws("sagemaker", "list-training-jobs") == {"TrainingJobSummaries": []}
