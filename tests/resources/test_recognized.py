@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from asl_runner.definition.resource import parse_resource
+from asl_runner.resources.optimized import INTEGRATIONS
 from asl_runner.resources.recognized import is_recognized
 
 HERE = "arn:aws:states:::"
@@ -60,3 +64,16 @@ def test_unknown(resource: str) -> None:
 )
 def test_what_is_no_integration_is_not_judged(arn: str) -> None:
     assert is_recognized(parse_resource(arn))
+
+
+def test_the_documentation_lists_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "services.md").read_text(encoding="utf-8")
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `([a-z-]+)` \|(.*?)\|(.*?)\|(.*?)\|$", page, re.MULTILINE)}
+    assert list(rows) == sorted(INTEGRATIONS)
+    for service, (actions, awaited, callback) in rows.items():
+        table = INTEGRATIONS[service].actions
+        assert set(re.findall(r"`(\w+)`", actions)) == set(table)
+        with_sync = {name for name, action in table.items() if action.awaited}
+        assert set(re.findall(r"`(\w+)`", awaited)) == (set() if awaited.strip() == "all" else with_sync)
+        assert awaited.strip() != "all" or with_sync == set(table)
+        assert set(re.findall(r"`(\w+)`", callback)) == {name for name, action in table.items() if action.callback}
