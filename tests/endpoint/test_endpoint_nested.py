@@ -207,7 +207,7 @@ def test_map_runs_that_are_not_there(client: ClientFactory) -> None:
 
 def test_a_redrive_of_the_parent_redrives_its_map_run(client: ClientFactory) -> None:
     states = client("stepfunctions")
-    execution = start(states, create(states, "redriven", distributed(WAIT)), [1])
+    execution = start(states, create(states, "redriven-map", distributed(WAIT)), [1])
     pause = threading.Event()
     while not (runs := states.list_map_runs(executionArn=execution)["mapRuns"]):
         pause.wait(0.01)
