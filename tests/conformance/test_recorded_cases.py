@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +18,14 @@ One Lambda recording is older than `Execution.RedriveCount`; in another the orde
 
 LATER = {"distributed-map", "item-reader", "item-batcher", "result-writer", "api", "activity", "callback"}
 """Features that come with the language and endpoint issues."""
+
+
+@pytest.fixture(autouse=True)
+def _recursion_limit() -> Iterator[None]:
+    """The comparison program raises the limit for itself; later tests must not run without one."""
+    limit = sys.getrecursionlimit()
+    yield
+    sys.setrecursionlimit(limit)
 
 
 @pytest.mark.skipif(not CONFORMANCE.exists(), reason="the recorded cases are not beside this checkout")

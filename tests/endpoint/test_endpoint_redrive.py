@@ -16,7 +16,7 @@ def sfn(client: ClientFactory) -> Any:
 
 
 def test_redrives_keep_what_succeeded(sfn: Any) -> None:
-    activity = sfn.create_activity(name="redriven")["activityArn"]
+    activity = sfn.create_activity(name="leased-and-redriven")["activityArn"]
     task = {"Type": "Task", "Resource": activity, "TimeoutSeconds": 60}
     context = {"execution.$": "$$.Execution", "state.$": "$$.State", "input.$": "$"}
     definition = {
@@ -31,7 +31,7 @@ def test_redrives_keep_what_succeeded(sfn: Any) -> None:
             },
         },
     }
-    machine = create(sfn, "redriven", definition)
+    machine = create(sfn, "leased-and-redriven", definition)
     arn = sfn.start_execution(stateMachineArn=machine, input='{"n":1}')["executionArn"]
     not_while_running = f"Execution {arn} invalid for redrive as: Execution is RUNNING and cannot be redriven"
     refused = ("ExecutionNotRedrivable", not_while_running)
