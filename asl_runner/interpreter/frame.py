@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from asl_runner.definition.model import Scope, State
 from asl_runner.expressions.environment import Json
@@ -17,8 +17,14 @@ from asl_runner.interpreter.payload import PayloadEncoder
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
 
 if TYPE_CHECKING:
-    from asl_runner.interpreter.children import Children
     from asl_runner.interpreter.restored import Restored
+
+
+class OpenChildren(Protocol):
+    """The branches or iterations of a frame's current state, while they run."""
+
+    def record_aborted(self, previous: int) -> None:
+        """Records those that were cut off, after event `previous`."""
 
 
 Performer: TypeAlias = "Callable[[Frame, Any], Awaitable[None]]"
@@ -122,7 +128,7 @@ class Frame:
         self.retry_count = 0
         self.token: str | None = None
         self.failure: Failure | None = None
-        self.children: Children | None = None
+        self.children: OpenChildren | None = None
         """The branches or iterations under way."""
         self.visits: dict[str, int] = {}
         """How often a Parallel or Map has started its children: part of their path."""
