@@ -188,6 +188,7 @@ class CreatedFunctions:
             runtime="process",
             version=document["Version"],
             revision=document["RevisionId"],
+            fixed=not os.path.isabs(snapshot.code),
         )
 
 

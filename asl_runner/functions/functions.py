@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from asl_runner.errors import WorkspaceError
 from asl_runner.functions.arn import FunctionArn
+from asl_runner.functions.changes import Changes
 from asl_runner.functions.inline import InlineFunction, Stage
 from asl_runner.functions.payloads import check_request
 from asl_runner.functions.pool import Pool
@@ -55,7 +56,8 @@ class Functions:
     `inline` (see there), for functions whose table names none. `environment` gives the variables every function gets
     (region, `AWS_ENDPOINT_URL`, credentials); it is asked when a worker starts. `logs` is the folder for logs.
     `client` chooses the runtime client of worker processes, by default AWS's where it is installed. `created` finds
-    functions made through Lambda's API. `isolated` runs every function in a process of its own, whatever is written.
+    functions made through Lambda's API. `served` is for a process that lives long and answers its functions' own
+    requests: every function runs in a process of its own, whatever is written, and anew when its files have changed.
 
     Call `close` when done: workers live until then.
     """
@@ -72,11 +74,11 @@ class Functions:
         account: str = "123456789012",
         client: Client | None = None,
         created: Callable[[FunctionArn], Function | None] | None = None,
-        isolated: bool = False,
+        served: bool = False,
     ) -> None:
         self.registry = Registry(root, config, region=region, account=account, created=created)
         self._runtime = runtime
-        self._isolated = isolated
+        self._changes = Changes() if served else None
         self._environment = environment
         self._logs = logs.absolute()
         self._client: Client = client or ("awslambdaric" if find_spec("awslambdaric") else "fallback")
@@ -143,7 +145,7 @@ class Functions:
         self._stage.leave()
 
     async def _run(self, function: Function, request: Request) -> Response:
-        if (function.runtime or self._runtime) == "inline" and not self._isolated:
+        if (function.runtime or self._runtime) == "inline" and self._changes is None:
             inline = self._inline.get(function.arn.arn)
             if inline is None:
                 inline = self._inline[function.arn.arn] = InlineFunction(function, self._environment, self._stage)
@@ -161,14 +163,17 @@ class Functions:
         """The workers of a function. Those of what it was before finish what they run, and end."""
         key = (function.arn.arn, function.version)
         served = self._pools.get(key)
-        if served is not None and served.revision != function.revision:
+        revision = function.revision
+        if self._changes is not None and not function.fixed:
+            revision += self._changes.mark(function.root)
+        if served is not None and served.revision != revision:
             served.replaced = True
             if not served.calls:
                 self._close_replaced(served)
             served = None
         if served is None:
             pool = Pool(function.concurrency, lambda: Worker(function, self._environment(), self._client))
-            served = self._pools[key] = _Served(pool=pool, revision=function.revision)
+            served = self._pools[key] = _Served(pool=pool, revision=revision)
         return served
 
     def _close_replaced(self, served: _Served) -> None:

@@ -61,6 +61,8 @@ class Function(Struct, frozen=True, kw_only=True):
     """The version an alias stands for; empty: as the ARN says."""
     revision: str = ""
     """Changes with code and configuration of a function that can change while it is served."""
+    fixed: bool = False
+    """Whether its files stay as they are as long as the revision does."""
 
     @property
     def name(self) -> str:

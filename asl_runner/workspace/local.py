@@ -149,7 +149,7 @@ class LocalTarget:
             account=self._configuration.account,
             created=self.created_functions.find if self.served_at or self._has_created() else None,
             # A function that runs in this process would wait for an endpoint that waits for it.
-            isolated=self.served_at is not None,
+            served=self.served_at is not None,
         )
 
     @_Made

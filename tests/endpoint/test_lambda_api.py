@@ -304,6 +304,22 @@ def test_a_function_configured_inline_reaches_the_endpoint_too(
     assert payload(serve().client("lambda").invoke(FunctionName="asks")) == 0
 
 
+def test_edited_files_run_from_the_next_invocation_on(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    (tmp_path / "lambdas").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    files = {"edited": tmp_path / "lambdas/edited.py", "hot": tmp_path / "elsewhere/main.py"}
+    lambda_ = serve().client("lambda")
+    # Of different lengths: Python tells sources apart by their size and whole seconds.
+    for number in (1, 22):
+        for file in files.values():
+            file.write_text(ECHO % number)
+        if number == 1:
+            code = {"S3Bucket": "hot-reload", "S3Key": str(tmp_path / "elsewhere")}
+            lambda_.create_function(FunctionName="hot", Role=ROLE, Handler="main.handler", Code=code)
+        time.sleep(0.6)
+        assert {name: payload(lambda_.invoke(FunctionName=name))["n"] for name in files} == dict.fromkeys(files, number)
+
+
 def test_a_start_removes_code_that_no_version_has(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
     first = serve()
     lambda_ = first.client("lambda")
