@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 from asl_runner.errors import WorkspaceError
 from asl_runner.storage.buckets import Buckets
+from asl_runner.storage.emulated import Guarded
 
 _SERVICE = re.compile(r"Credential=[^/&]+/[^/]+/[^/]+/([^/]+)/aws4_request")
 _ALIVE_CHECK_SECONDS = 1.0
@@ -213,5 +214,4 @@ def _load_others() -> Application:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     except ImportError as error:
         return Unavailable(f"This service is emulated by moto's server ({error}); pip install 'moto[server]'.")
-    application: Application = DomainDispatcherApplication(create_backend_app)
-    return application
+    return Guarded(DomainDispatcherApplication(create_backend_app))

@@ -150,7 +150,7 @@ async def test_items_of_tables(tasks: OptimizedTasks, task: Make, clients: AwsCl
             "databrew:startJobRun",
             {"Name": "n"},
             "DataBrew.AWSGlueDataBrewException",
-            "databrew.StartJobRun is not emulated on this machine (the emulation answered 404). (Service: "
+            "databrew.StartJobRun is not emulated on this machine. (Service: "
             "AWSGlueDataBrew; Status Code: 501; Error Code: NotImplemented; Request ID: ID; Proxy: null)",
         ),
     ],

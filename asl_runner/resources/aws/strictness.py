@@ -28,9 +28,8 @@ def refusal(operation: str, request: Mapping[str, Any]) -> Refusal | None:
 
 def reworded(operation: str, request: Mapping[str, Any], refused: Refusal) -> Refusal:
     """A refusal of the emulation in AWS's words; what it cannot answer at all is said to be that."""
-    if refused.status >= 500 or refused.message.lstrip()[:5].lower() in ("<!doc", "<html"):
-        text = f"{operation} is not emulated on this machine (the emulation answered {refused.status})."
-        return _refused("NotImplemented", text, 501)
+    if refused.status >= 500 or refused.code == "UnknownOperationException":
+        return _refused("NotImplemented", f"{operation} is not emulated on this machine.", 501)
     if operation == "sns.Publish" and refused.code == "NotFound" and "TopicArn" in request:
         return _refused("NotFound", "Topic does not exist", 404)
     return refused
