@@ -5,6 +5,7 @@ A text with a placeholder (`${Name}`) that cannot be compiled stays unresolved: 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from asl_runner.definition.diagnostics import Report
@@ -192,10 +193,8 @@ class Compiler:
         """The condition of a JSONPath choice rule whose structure is already known to be right."""
         from asl_runner.expressions.choice import compile_rule, rule_problems
 
-        try:
+        with suppress(ExpressionSyntaxError):
             return compile_rule(rule)
-        except ExpressionSyntaxError:
-            pass
         unresolved: Unresolved | None = None
         before = self.report.count
         for where, error in rule_problems(rule):

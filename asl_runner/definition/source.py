@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -150,11 +151,8 @@ def _parse(text: str, name: str, format: Format) -> Document:
         problem = SourceProblem("ASL005", "The definition is empty", 0)
         return Document(text, name, format, Scan(value=None, keys={}, values={}, problems=[problem]), None)
     if format == "json":
-        try:
+        with suppress(msgspec.DecodeError, RecursionError):
             value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
-            pass
-        else:
             if _keys_of(value) == sum(1 for match in _KEY.finditer(text) if match[1]):
                 return Document(text, name, format, None, value)
     scan = scan_text(text, format)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
@@ -106,13 +107,11 @@ class SageMakerTasks:
         describe = getattr(self._client, job.describe)
         began = time.monotonic()
         while True:
-            try:
+            with suppress(_Throttled):
                 document = await _ask(describe, name, _optimized_error)
                 if document[job.status] in _ENDED:
                     document.pop("ResponseMetadata", None)
                     return document
-            except _Throttled:
-                pass
             elapsed = time.monotonic() - began
             await asyncio.sleep(min(max(self._interval, elapsed / 20), self._interval * 6))
 

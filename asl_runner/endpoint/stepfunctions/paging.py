@@ -9,6 +9,7 @@ import base64
 import binascii
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,12 +40,10 @@ def decode_token(scope: str, token: str | None) -> Any:
     """
     if token is None:
         return None
-    try:
+    with suppress(binascii.Error, ValueError, msgspec.DecodeError):
         data = base64.b64decode(token, altchars=b"-_", validate=True)
         if data[:4] == _mark(scope, data[4:]):
             return msgspec.json.decode(data[4:])
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        pass
     raise invalid_token()
 
 
