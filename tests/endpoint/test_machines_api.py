@@ -319,7 +319,8 @@ class TestVersions:
         arn = created(states, name, publish=True)["stateMachineArn"]
         for n in range(4):
             states.update_state_machine(stateMachineArn=arn, definition=definition(str(n)), publish=True)
-        found, token = [], {}
+        found: list[str] = []
+        token: dict[str, str] = {}
         while True:
             page = states.list_state_machine_versions(stateMachineArn=arn, maxResults=2, **token)
             found += [each["stateMachineVersionArn"].rpartition(":")[2] for each in page["stateMachineVersions"]]
