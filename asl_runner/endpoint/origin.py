@@ -9,11 +9,22 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_foreign(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a browser says that a page from elsewhere makes the request. AWS's clients send neither header."""
+    """Whether a browser says that a page from elsewhere makes the request. AWS's clients send none of the headers.
+
+    A page whose name was made to point at this machine (DNS rebinding) is known by the host it asks for.
+    """
     origin = headers.get(b"origin")
     if origin is not None:
-        try:
-            return urlsplit(origin.decode("latin-1")).hostname not in _HERE
-        except ValueError:
-            return True
-    return headers.get(b"sec-fetch-site") == b"cross-site"
+        return not _is_here(origin.decode("latin-1"))
+    if headers.get(b"sec-fetch-site") == b"cross-site":
+        return True
+    browser = headers.get(b"user-agent", b"").startswith(b"Mozilla/")
+    return browser and not _is_here(f"http://{headers.get(b'host', b'').decode('latin-1')}")
+
+
+def _is_here(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in _HERE or host.endswith(".localhost")

@@ -82,10 +82,26 @@ def test_a_large_request_is_refused(server_process: ServerProcess) -> None:
     assert (status, code) == (413, "RequestEntityTooLargeException")
 
 
-@pytest.mark.parametrize("header, value", [("Origin", "https://example.com"), ("Sec_Fetch_Site", "cross-site")])
-def test_a_page_of_another_site_may_ask_nothing(server_process: ServerProcess, header: str, value: str) -> None:
-    status, code, _ = states(server_process.url, "ListStateMachines", b"{}", **{header: value})
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://example.com"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Origin": "http://localhost.example.com"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"User_Agent": "Mozilla/5.0", "Host": "rebound.example.com"},
+    ],
+)
+def test_a_page_of_another_site_may_ask_nothing(server_process: ServerProcess, headers: dict[str, str]) -> None:
+    status, code, _ = states(server_process.url, "ListStateMachines", b"{}", **headers)
     assert (status, code) == (403, "AccessDeniedException")
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://localhost:3000"}, {"User_Agent": "Mozilla/5.0"}])
+def test_a_page_of_this_machine_may_ask(server_process: ServerProcess, headers: dict[str, str]) -> None:
+    status, code, _ = states(server_process.url, "Nonsense", b"{}", **headers)
+    assert (status, code) == (400, "UnknownOperationException")
 
 
 def test_the_host_prefix_makes_no_difference(server_process: ServerProcess) -> None:
