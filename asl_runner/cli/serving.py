@@ -74,9 +74,8 @@ def _announce(server: Server, host: str, workspace: Workspace) -> None:
         )
     click.echo(f"export AWS_ENDPOINT_URL={server.url}")
     click.echo(f"export AWS_DEFAULT_REGION={configuration.region} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
-    # Clients call StartSyncExecution and TestState at sync-HOST otherwise, which is no name of this machine, and
-    # version 1 of the AWS CLI asks AWS itself for SQS and RDS.
-    click.echo("export AWS_DISABLE_HOST_PREFIX_INJECTION=true BOTO_DISABLE_COMMONNAME=true")
+    # Clients call StartSyncExecution and TestState at sync-HOST otherwise, which is no name of this machine.
+    click.echo("export AWS_DISABLE_HOST_PREFIX_INJECTION=true")
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:

@@ -38,7 +38,7 @@ def environment(serve: Callable[..., Any], tmp_path: Path) -> dict[str, str]:
     """The variables of a shell that has taken what the server printed."""
     served = serve()
     printed = [f"export AWS_ENDPOINT_URL={served.url}", *(served.process.stdout.readline() for _ in range(2))]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ASL_RUNNER_", "BOTO_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ASL_RUNNER_"))}
     missing = str(tmp_path / "no-such-file")
     nowhere = {"AWS_CONFIG_FILE": missing, "AWS_SHARED_CREDENTIALS_FILE": missing, "AWS_PAGER": ""}
     return {**kept, **nowhere, **exported(printed)}
@@ -170,7 +170,7 @@ def test_activities_and_other_services(aws: Aws, tmp_path: Path, environment: di
     aws("s3", "cp", "rows.csv", "s3://data/in/rows.csv")
     assert aws("s3", "ls", "s3://data/in/").endswith(" 4 rows.csv")
     assert (tmp_path / ".asl-runner" / "s3" / "data" / "in" / "rows.csv").read_text() == "1,2\n"
-    # Version 1 of the CLI has SQS's address of its own, which only this option replaces in all its releases.
+    # Version 1 of the CLI has SQS's address of its own, which only this option replaces.
     sqs = ("--endpoint-url", environment["AWS_ENDPOINT_URL"], "sqs")
     queue = aws(*sqs, "create-queue", "--queue-name", "jobs", "--query", "QueueUrl")
     aws(*sqs, "send-message", "--queue-url", queue, "--message-body", "hello")
