@@ -8,9 +8,35 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
 
+from asl_runner.storage.signing import signed_for
+
 Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _log = logging.getLogger(__name__)
+
+_XML = frozenset(
+    [
+        "autoscaling",
+        "cloudformation",
+        "cloudfront",
+        "cloudsearch",
+        "ec2",
+        "elasticache",
+        "elasticbeanstalk",
+        "elasticloadbalancing",
+        "iam",
+        "rds",
+        "redshift",
+        "route53",
+        "s3",
+        "s3express",
+        "sdb",
+        "ses",
+        "sns",
+        "sts",
+    ]
+)
+"""Signing names of services whose clients read errors as XML, by botocore's models; all others read JSON."""
 
 _PAGES = (b"<!doc", b"<html")
 
@@ -63,7 +89,10 @@ def _is_html(name: str, value: str) -> bool:
 
 
 def _is_json(environ: dict[str, Any]) -> bool:
-    return "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", "")
+    if "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", ""):
+        return True
+    service = signed_for(environ)
+    return bool(service) and service not in _XML
 
 
 def _whole(blocks: Iterable[bytes]) -> list[bytes]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from asl_runner.errors import WorkspaceError
 from asl_runner.storage.buckets import Buckets
 from asl_runner.storage.emulated import Guarded
+from asl_runner.storage.signing import signed_for
 
-_SERVICE = re.compile(r"Credential=[^/&]+/[^/]+/[^/]+/([^/]+)/aws4_request")
 _ALIVE_CHECK_SECONDS = 1.0
 MOTO = "moto>=5.2.5,<6"
 """The versions whose inner structure the S3 modules know."""
@@ -154,7 +152,7 @@ class _Dispatcher:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if _is_s3(environ):
             return self._s3(environ, start_response)
-        if service := self._refused.get(_signed_for(environ)):
+        if service := self._refused.get(signed_for(environ)):
             reason = f"{service} of this workspace is not served to AWS clients; a state machine's Tasks reach it."
             return Unavailable(reason)(environ, start_response)
         return self._emulated()(environ, start_response)
@@ -173,7 +171,7 @@ class Unavailable:
         self._reason = reason
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        kind, error = self._error(as_json=_signed_for(environ) in _JSON)
+        kind, error = self._error(as_json=signed_for(environ) in _JSON)
         # Not one of the statuses a client takes for a passing trouble and tries again.
         start_response("501 Not Implemented", [("Content-Type", kind), ("Content-Length", str(len(error)))])
         return [error]
@@ -185,16 +183,9 @@ class Unavailable:
         return "application/xml", text.encode()
 
 
-def _signed_for(environ: dict[str, Any]) -> str:
-    """The service a request is signed for; empty for one that is not signed."""
-    signed = environ.get("HTTP_AUTHORIZATION") or unquote(environ.get("QUERY_STRING", ""))
-    service = _SERVICE.search(signed)
-    return service[1] if service else ""
-
-
 def _is_s3(environ: dict[str, Any]) -> bool:
     """Whether the request is signed for S3, or not signed at all and without the header other services have."""
-    if service := _signed_for(environ):
+    if service := signed_for(environ):
         return service in ("s3", "s3express")
     return "HTTP_X_AMZ_TARGET" not in environ and "/moto-api" not in environ.get("PATH_INFO", "")
 
