@@ -130,6 +130,12 @@ class SageMakerTasks:
         document.pop("ResponseMetadata", None)
         return _json(document, _iso_8601)
 
+    def offers(self, action: str) -> bool:
+        """Whether the client has an action, such as `createModel`."""
+        from botocore import xform_name
+
+        return hasattr(self._client, xform_name(_operation(action)))
+
     def _method(self, call: TaskCall, operation: str) -> Callable[..., dict[str, Any]]:
         from botocore import xform_name
 

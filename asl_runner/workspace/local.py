@@ -75,7 +75,7 @@ class LocalTarget:
             "activity": lambda: self.activities,
             "states": self._states_tasks,
             "sagemaker": self._sagemaker_tasks,
-            "aws-sdk:sagemaker": self._sagemaker_tasks,
+            "aws-sdk:sagemaker": self._sagemaker_sdk_tasks,
             ANY_SDK_SERVICE: self._aws_sdk_tasks,
             **dict.fromkeys(OPTIMIZED_SERVICES, self._optimized_tasks),
             "http": self._http_tasks,
@@ -228,6 +228,19 @@ class LocalTarget:
         from asl_runner.resources.sagemaker import SageMakerTasks
 
         return SageMakerTasks(self.sagemaker)
+
+    def _sagemaker_sdk_tasks(self) -> Handler:
+        """SageMaker's jobs by the workspace; its other records by what serves them, where anything does."""
+        from asl_runner.resources.aws_sdk import AwsSdkTasks
+        from asl_runner.resources.sagemaker import SageMakerTasks
+
+        own, records = SageMakerTasks(self.sagemaker), AwsSdkTasks(self.clients)
+
+        async def either(call: TaskCall) -> Json:
+            is_own = self.served_at is None or own.offers(call.resource.action)
+            return await (own(call) if is_own else records(call))
+
+        return either
 
     def _aws_sdk_tasks(self) -> Handler:
         from asl_runner.resources.aws_sdk import AwsSdkTasks
