@@ -22,6 +22,7 @@ from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.resources.aws.errors import ATTEMPTS
 from asl_runner.sagemaker import shapes
 from asl_runner.service_model import validation
 from asl_runner.service_model.shapes import to_wire
@@ -200,7 +201,7 @@ def _optimized_error(code: str, message: str, status: int, request_id: str) -> T
 
 def _sdk_error(code: str, message: str, status: int, request_id: str) -> TaskFailed:
     name = _exception(code) if code in _OWN_CLASSES else "SageMakerException"
-    cause = f"{message} (Service: SageMaker, Status Code: {status}, Request ID: {request_id})"
+    cause = f"{message} (Service: SageMaker, Status Code: {status}, Request ID: {request_id}){ATTEMPTS}"
     return TaskFailed(f"SageMaker.{name}", cause)
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from asl_runner.interpreter.ports import TaskFailed
 from asl_runner.resources.aws.names import exception_name, pascal_case
 
-_ATTEMPTS = " (SDK Attempt Count: 1)"
+ATTEMPTS = " (SDK Attempt Count: 1)"
 """Ends causes since the SDK counts attempts (recorded in November 2025, not in January 2025)."""
 
 
@@ -63,12 +63,12 @@ class SdkErrors:
         details = [f"Service: {self._service}", f"Status Code: {refusal.status}", f"Request ID: {refusal.request_id}"]
         if self._service == "S3":
             details.append(f"Extended Request ID: {refusal.extended_request_id or uuid4().hex}")
-        cause = f"{refusal.message} ({', '.join(details)}){_ATTEMPTS}"
+        cause = f"{refusal.message} ({', '.join(details)}){ATTEMPTS}"
         return TaskFailed(f"{self._service}.{name}", cause)
 
     def unreachable(self, reason: str) -> TaskFailed:
         """The request did not get through."""
-        return TaskFailed(f"{self._service}.SdkClientException", f"Unable to execute HTTP request: {reason}{_ATTEMPTS}")
+        return TaskFailed(f"{self._service}.SdkClientException", f"Unable to execute HTTP request: {reason}{ATTEMPTS}")
 
 
 class OptimizedErrors:
