@@ -43,7 +43,7 @@ class AwsClients:
     def __init__(self, region: str, endpoint_url: str | Callable[[], str] | None = None) -> None:
         self.region = region
         self._endpoint = endpoint_url
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="asl-runner-aws")
 
@@ -93,11 +93,12 @@ class AwsClients:
             raise errors.unreachable(_reason(error)) from error
 
     def client(self, service: str) -> Any:
-        """botocore's client of a service, made once."""
+        """botocore's client of a service, made once for each place calls go to."""
+        endpoint = self.endpoint_url
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._make(service)
-            return self._clients[service]
+            if (service, endpoint) not in self._clients:
+                self._clients[service, endpoint] = self._make(service, endpoint)
+            return self._clients[service, endpoint]
 
     def close(self) -> None:
         """No more calls: those under way are left to end by themselves."""
@@ -105,10 +106,9 @@ class AwsClients:
         for client in self._clients.values():
             client.close()
 
-    def _make(self, service: str) -> Any:
+    def _make(self, service: str, endpoint: str | None) -> Any:
         from botocore.config import Config
 
-        endpoint = self.endpoint_url
         common: dict[str, Any] = {
             "parameter_validation": False,
             "max_pool_connections": THREADS,
