@@ -153,7 +153,7 @@ def test_stop_in_the_middle_leaves_no_child(client: LocalSageMaker, tmp_path: Pa
     client.create_hyper_parameter_tuning_job(**mine("stop", total=10, static={"hang": "1"}))
     until(lambda: len(list(tmp_path.glob("jobs/training/stop-*/opt/ml/pid"))) == 2)
     pids = [int(path.read_text() or "0") for path in tmp_path.glob("jobs/training/stop-*/opt/ml/pid")]
-    until(lambda: client.progress("stop").trials[1].value == 1)  # type: ignore[union-attr]
+    until(lambda: [one.value for one in client.progress("stop").trials] == [1, 1])  # type: ignore[union-attr]
     snapshot = client.progress("stop")
     assert snapshot is not None
     assert (snapshot.total, snapshot.objective, snapshot.status) == (10, "score", "InProgress")
