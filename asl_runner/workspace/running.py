@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -83,6 +84,10 @@ def _seed(record: ExecutionRecord) -> str:
     return f"{record.seed}/{record.redrive_count}" if record.redrive_count else record.seed
 
 
+DEFECT = "AslRunner.Defect"
+"""The error of an execution that a defect of ours stopped; no state can raise or catch it."""
+
+
 class RunningExecution:
     """An execution started by `Workspace.start`; it runs whether or not anybody waits for its result."""
 
@@ -99,6 +104,8 @@ class RunningExecution:
         self._execution = execution
         self._journal = journal
         self._clock = clock
+        self._awaited = False
+        """Whether somebody waits for the result, and so hears of a defect."""
         self._task = asyncio.create_task(self._run(), name=f"execution {record.name}")
         # Whoever asks for the result gets the exception; one that nobody asks for is not worth a warning.
         self._task.add_done_callback(noted)
@@ -131,6 +138,7 @@ class RunningExecution:
 
         Raises `WorkspaceError` when the history could not be written. Cancelling the wait does not stop the execution.
         """
+        self._awaited = True
         outcome = await asyncio.shield(self._task)
         self.record = replace(
             self.record,
@@ -155,11 +163,25 @@ class RunningExecution:
         self._task.add_done_callback(lambda task: callback())
 
     async def _run(self) -> Outcome:
-        outcome = await self._execution.run()
+        try:
+            outcome = await self._execution.run()
+        except WorkspaceError:
+            raise
+        except Exception as defect:
+            if not self._awaited:
+                _log_defect(self.arn, defect)
+            await self._journal.broken_off(defect)
+            raise
         self._clock.hold()
         self._task.add_done_callback(lambda task: self._clock.release())
         await self._journal.ended()
         return outcome
+
+
+def _log_defect(arn: str, defect: Exception) -> None:
+    import logging
+
+    logging.getLogger(__name__).error("A defect in asl_runner stopped the execution %s", arn, exc_info=defect)
 
 
 def noted(future: asyncio.Future[Any]) -> None:
@@ -234,6 +256,19 @@ class KeptJournal:
         """Returns once the status is durable, too. Raises `WorkspaceError`."""
         if self._finished is not None and self._durable:
             await self._finished
+
+    async def broken_off(self, defect: Exception) -> None:
+        """Ends an execution that a defect of ours stopped: kept as ABORTED with what happened.
+
+        Raises `WorkspaceError`.
+        """
+        from asl_runner.history.orphans import abort
+
+        arn = self._arn
+        said = str(defect) or "no message"
+        cause = f"asl_runner itself failed, not the workflow ({type(defect).__name__}: {said})."
+        await self._journal.commit()
+        await self._store.change(lambda connection: abort(connection, arn, time.time(), DEFECT, cause[:32_768]))
 
     def _finish(self, last: Event) -> asyncio.Future[None]:
         details = last.details or {}

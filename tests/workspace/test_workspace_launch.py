@@ -54,6 +54,28 @@ async def test_a_task_that_cannot_run_fails_when_its_turn_comes(tmp_path: Path) 
             await workspace.launch(load(TASK), 1, record())
 
 
+async def test_a_defect_ends_the_execution_and_is_told_apart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(handler: object, call: object) -> None:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr("asl_runner.resources.lambda_.LambdaFunction.__call__", broken)
+    async with open_workspace(tmp_path) as workspace:
+        caught = {**TASK["States"]["T"], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "T"}]}
+        running = await workspace.launch(load({"StartAt": "T", "States": {"T": caught}}), 1, record())
+        await running.settle()
+        with pytest.raises(ZeroDivisionError):
+            await running.result()
+        kept = workspace.store.execution(running.arn)
+        assert (kept.status, kept.error) == ("ABORTED", "AslRunner.Defect")
+        assert kept.cause == "asl_runner itself failed, not the workflow (ZeroDivisionError: of ours)."
+        types = [event.type for event in workspace.store.events(running.arn)]
+        assert types[-2:] == ["LambdaFunctionStarted", "ExecutionAborted"]
+    assert running.arn in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_express_executions_are_kept_under_names_used_before(tmp_path: Path) -> None:
     async with open_workspace(tmp_path) as workspace:
         for count in range(2):
