@@ -91,7 +91,7 @@ _ends = st.sampled_from(
         {"Type": "Fail"},
     ]
 )
-_passes = st.sampled_from(
+_passes: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
         {"Parameters": {"items": [1, 2], "r.$": "States.MathRandom(1, 100)"}},
         {"Result": {"items": [1], "n": 5}, "ResultPath": "$.deep.er"},

@@ -153,7 +153,9 @@ def test_a_catcher_takes_what_no_retrier_tries_again() -> None:
 def test_a_given_context_takes_the_place_of_the_whole_object() -> None:
     state = {"Type": "Pass", "Parameters": {"all.$": "$$"}}
     assert look(state, given=Given(context={"Execution": {}}))[0].output == {"all": {"Execution": {}}}
-    made = look(state)[0].output["all"]
+    output = look(state)[0].output
+    assert isinstance(output, dict)
+    made = output["all"]
     assert made["State"]["Name"] == "S"
     assert "RedriveCount" not in made["Execution"]
 
