@@ -34,7 +34,10 @@ def client(root: Path) -> Iterator[LocalSageMaker]:
     made = LocalSageMaker(root / "jobs", seed_buckets(root / "s3"), parallelism=2)
     made.create_training_job(**training("good", Tags=[{"Key": "team", "Value": "a"}]))
     made.create_training_job(**training("bad", HyperParameters={"num_round": "0"}))
-    limited: dict[str, Any] = {"HyperParameters": {"num_round": "10000000"}, "StoppingCondition": {"MaxRuntimeInSeconds": 1}}
+    limited: dict[str, Any] = {
+        "HyperParameters": {"num_round": "10000000"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 1},
+    }
     made.create_training_job(**training("late", **limited))
     made.create_hyper_parameter_tuning_job(**tuning("tuned"))
     made.create_hyper_parameter_tuning_job(**tuning("untuned", total=1, parallel=1, static={"num_round": "0"}))
