@@ -91,13 +91,13 @@ def _read_map(shape: Any, inner: list[Convert]) -> Convert:
     return read
 
 
-def _read_string(shape: Any, _: Any) -> Convert:
+def _read_exactly(expected: type, name: str) -> Callable[[Any, Any], Convert]:
     def read(value: Any) -> Any:
-        if type(value) is not str:
-            raise Mismatch(_unexpected(value, "string"))
+        if type(value) is not expected:
+            raise Mismatch(_unexpected(value, name))
         return value
 
-    return read
+    return lambda shape, inner: read
 
 
 def _read_integer(shape: Any, _: Any) -> Convert:
@@ -128,15 +128,6 @@ def _read_number(shape: Any, _: Any) -> Convert:
             number = math.inf
         if not math.isfinite(number):
             raise Mismatch("Numeric value out of range of double")
-        return value
-
-    return read
-
-
-def _read_boolean(shape: Any, _: Any) -> Convert:
-    def read(value: Any) -> Any:
-        if type(value) is not bool:
-            raise Mismatch(_unexpected(value, "boolean"))
         return value
 
     return read
@@ -189,13 +180,13 @@ _READERS: _Table = {
     "structure": _read_structure,
     "list": _read_list,
     "map": _read_map,
-    "string": _read_string,
-    "character": _read_string,
+    "string": _read_exactly(str, "string"),
+    "character": _read_exactly(str, "string"),
     "integer": _read_integer,
     "long": _read_integer,
     "float": _read_number,
     "double": _read_number,
-    "boolean": _read_boolean,
+    "boolean": _read_exactly(bool, "boolean"),
     "timestamp": _read_timestamp,
     "blob": _read_blob,
     "document": _as_is,

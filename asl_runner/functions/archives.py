@@ -29,24 +29,26 @@ def unzip(archive: bytes, folder: Path) -> None:
     Refused are entries that lead out of the folder (absolute, `..`, a drive or backslash), links and special files.
     """
     try:
+        _unpack(archive, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             places = [(entry, _place(entry)) for entry in _entries(opened)]
             folder.mkdir(parents=True)
             left = MAX_UNZIPPED
             for entry, place in places:
                 left = _extract(opened, entry, folder.joinpath(place), left)
+    # What zipfile raises for damaged, encrypted and unknown kinds of archives.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
         raise BadArchive(f"the archive cannot be read: {error}") from None
-    except BadArchive:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        # Two entries that want to be one file, or a file where another needs a folder.
-        if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
-            raise BadArchive(f"two entries of the archive are in each other's way: {error.filename}") from None
-        raise
+    # Two entries that want to be one file, or a file where another needs a folder.
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise BadArchive(f"two entries of the archive are in each other's way: {error.filename}") from None
 
 
 def _entries(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
