@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from asl_runner.errors import WorkspaceError
-from asl_runner.sagemaker import listing, orphans, shapes
+from asl_runner.sagemaker import listing, moments, orphans, shapes
 from asl_runner.sagemaker.jobs.base import STOP_FILE, Job, Site
 from asl_runner.sagemaker.kinds import KINDS, TERMINAL, TRAINING, TUNING, Kind
 from asl_runner.sagemaker.progress import JobProgress
@@ -54,7 +53,7 @@ class Service:
         record = Record(
             kind=kind.directory,
             name=name,
-            document=document(request, arn, time.time()),
+            document=document(request, arn, moments.now()),
             tags={tag["Key"]: tag["Value"] for tag in request.get("Tags", [])},
             owner=self.site.records.owner if runs else None,
         )
@@ -165,7 +164,7 @@ class Service:
         if kind.status is None or record.document[status] in TERMINAL or not self.site.records.is_orphan(record):
             return record
         trials = self.trials_of(record.document) if kind is TUNING else []
-        document = orphans.ended(kind, record.document, trials, time.time())
+        document = orphans.ended(kind, record.document, trials, moments.now())
         try:
             return self.site.records.update(kind.directory, record.name, lambda _: document)
         except WorkspaceError:

@@ -33,8 +33,7 @@ def parse(value: Any, shape: Any) -> Any:
         case "map":
             return {key: parse(item, shape.value) for key, item in value.items()}
         case "timestamp":
-            # Milliseconds are what the service keeps; rounded here, all ways to write the time agree.
-            return datetime.fromtimestamp(round(value, 3), UTC)
+            return datetime.fromtimestamp(value, UTC)
         case _:
             return value
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from asl_runner.errors import NotFound, UsageError
-from asl_runner.sagemaker import kinds
+from asl_runner.sagemaker import kinds, moments
 from asl_runner.sagemaker.archives import pack
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree, write_training_configuration
 from asl_runner.sagemaker.containers.environment import training_environment
@@ -128,10 +128,10 @@ class TrainingJob(Job):
         return msgspec.structs.replace(super().progress(), metrics=self.metrics.latest())
 
     def stopping(self, document: Document) -> Document:
-        return advance(document, "Stopping", time.time(), TrainingJobStatus="Stopping")
+        return advance(document, "Stopping", moments.now(), TrainingJobStatus="Stopping")
 
     def finish(self, status: str, detail: str, reason: str | None) -> None:
-        now = time.time()
+        now = moments.now()
         document = self.document
         changes: Document = {"TrainingJobStatus": status, "TrainingEndTime": now}
         if "TrainingStartTime" in document:
@@ -144,11 +144,11 @@ class TrainingJob(Job):
         self.update(lambda document: advance(document, detail, now, **changes))
 
     def _enter(self, secondary: str, **changes: Any) -> None:
-        now = time.time()
+        now = moments.now()
         self.update(lambda document: advance(document, secondary, now, **changes))
 
     def _download(self, program: Program) -> Tree:
-        self._enter("Downloading", TrainingStartTime=time.time())
+        self._enter("Downloading", TrainingStartTime=moments.now())
         document = self.document
         channels = document.get("InputDataConfig", [])
         tree = create_tree(self.directory / "opt" / "ml", channels=[channel["ChannelName"] for channel in channels])
@@ -194,7 +194,7 @@ class TrainingJob(Job):
             threads=threads,
         )
         try:
-            container = start(spec, lambda line: self.metrics.feed(line, time.time()))
+            container = start(spec, lambda line: self.metrics.feed(line, moments.now()))
         except UsageError as error:
             raise JobFailed("ClientError", str(error)) from error
         limit = document["StoppingCondition"]["MaxRuntimeInSeconds"]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from asl_runner.sagemaker import batches, kinds
+from asl_runner.sagemaker import batches, kinds, moments
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import InputObject, find_objects, nothing_found
 from asl_runner.sagemaker.jobs import model
@@ -72,7 +71,7 @@ class TransformJob(Job):
         with self.site.slots.take(self.stop_requested) as share:
             if share is None or self.stop_requested():
                 raise Stopped
-            self.update(lambda document: {**document, "TransformStartTime": time.time()})
+            self.update(lambda document: {**document, "TransformStartTime": moments.now()})
             document = self.document
             objects = self._inputs(document)
             endpoint = Endpoint(self, self._containers(document), _environment(document), share.threads)
@@ -86,7 +85,7 @@ class TransformJob(Job):
             shutil.rmtree(self.directory / "opt", ignore_errors=True)
 
     def finish(self, status: str, detail: str, reason: str | None) -> None:
-        now = time.time()
+        now = moments.now()
         changes: Document = {"TransformJobStatus": status, "TransformEndTime": now}
         if reason is not None:
             changes["FailureReason"] = reason

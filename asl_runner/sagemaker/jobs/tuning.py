@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from asl_runner.sagemaker import kinds, trials
+from asl_runner.sagemaker import kinds, moments, trials
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.jobs import training
 from asl_runner.sagemaker.jobs.base import Job, Site, Stopped
@@ -75,7 +75,7 @@ class TuningJob(Job):
         )
 
     def finish(self, status: str, detail: str, reason: str | None) -> None:
-        now = time.time()
+        now = moments.now()
         changes: Document = {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
         if reason is not None:
             changes["FailureReason"] = reason
@@ -161,7 +161,7 @@ class TuningJob(Job):
         point = self.plan.strategy.ask(index, results, [trial.point for trial in ahead])
         name = trials.trial_name(self.name, index + 1, self.plan.seed)
         request = trial_request(self.plan.definition, name, texts(self.plan.ranges, point))
-        document = training.new_document(request, self.site.arn(kinds.TRAINING, name), time.time())
+        document = training.new_document(request, self.site.arn(kinds.TRAINING, name), moments.now())
         document["TuningJobArn"] = self.document["HyperParameterTuningJobArn"]
         directory = kinds.TRAINING.directory
         record = Record(
@@ -216,7 +216,7 @@ class TuningJob(Job):
 
     def _record_standing(self) -> None:
         standing = self._standing()
-        self.update(lambda document: {**document, **standing, "LastModifiedTime": time.time()})
+        self.update(lambda document: {**document, **standing, "LastModifiedTime": moments.now()})
 
     def _nothing_succeeded(self) -> str:
         reasons = [_why_no_objective(document) for document in self._documents()]
