@@ -1,7 +1,7 @@
 """From arguments to an exit code: finds the command, runs it, and turns every failure into one message.
 
 Exit codes: 0 succeeded, 1 the execution did not succeed (or could not be kept), 2 usage, 3 invalid definition,
-70 a defect of asl_runner, 130 interrupted, 141 the reader of the output went away, 143 terminated.
+70 a defect of asl_runner, 129 the terminal went away, 130 interrupted, 141 the reader of the output went away, 143 terminated.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ EXIT_NOT_SUCCEEDED = 1
 EXIT_USAGE = 2
 EXIT_INVALID_DEFINITION = 3
 EXIT_DEFECT = 70
+EXIT_HUNG_UP = 129
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143

@@ -25,6 +25,9 @@ from asl_runner.workspace import Workspace
 from asl_runner.workspace.preflight import needs_endpoint, written_tasks
 
 
+STOPPING = "Stopping the execution; once more to kill it."
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """The command's arguments and options."""
 
@@ -65,7 +68,7 @@ async def _run(
     """The execution as it ended, and the exit code of the signal that ended it, if one did."""
     name = machine_name(request.file)
     with ExitStack() as stack:
-        interruption = stack.enter_context(interruptible(quiet=style == "none"))
+        interruption = stack.enter_context(interruptible(None if style == "none" else STOPPING))
         async with workspace, _served(workspace, machine, said=style != "none"):
             progress = None
             if style != "none":

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while an execution runs: the first stops it, the second ends everything at once."""
+"""Ctrl-C, SIGTERM and the end of the terminal: the first stops what runs, the second ends everything at once."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from asl_runner.cli.entry import EXIT_INTERRUPTED, EXIT_TERMINATED
+from asl_runner.cli.entry import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED
 
-EXIT_CODES = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
+EXIT_CODES = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
 
 
 class Interruption:
@@ -34,8 +34,9 @@ class Interruption:
 
 
 @contextmanager
-def interruptible(*, quiet: bool = False) -> Iterator[Interruption]:
-    """Lets the first signal stop what `on_signal` names; the second kills this process and every one under it.
+def interruptible(message: str | None) -> Iterator[Interruption]:
+    """Lets the first signal stop what `on_signal` names, saying `message`; the second kills this process and every one
+    under it. A signal that the caller has this process ignore, as `nohup` does, stays ignored.
 
     To be used inside a running event loop, in the main thread.
     """
@@ -50,14 +51,17 @@ def interruptible(*, quiet: bool = False) -> Iterator[Interruption]:
 
             kill_descendants()
             os._exit(code)
-        if not quiet:
-            print("Stopping the execution; once more to kill it.", file=sys.stderr, flush=True)
+        if message is not None:
+            # The terminal may be what has gone.
+            with suppress(OSError):
+                print(message, file=sys.stderr, flush=True)
         interruption.came(code)
 
-    for number, code in EXIT_CODES.items():
+    heard = {number: code for number, code in EXIT_CODES.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    for number, code in heard.items():
         loop.add_signal_handler(number, handle, code)
     try:
         yield interruption
     finally:
-        for number in EXIT_CODES:
+        for number in heard:
             loop.remove_signal_handler(number)

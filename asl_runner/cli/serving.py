@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from asl_runner.cli.entry import EXIT_INTERRUPTED, EXIT_TERMINATED
+from asl_runner.cli.interrupts import interruptible
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def serve(workspace: Workspace, host: str, port: int, request_limit: int) -> int:
-    """Serves until SIGINT or SIGTERM, then gives exit code 0."""
+    """Serves until a signal ends it, then gives exit code 0."""
     import asyncio
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -34,31 +33,17 @@ def serve(workspace: Workspace, host: str, port: int, request_limit: int) -> int
 
 
 async def _serve(workspace: Workspace, host: str, port: int, request_limit: int) -> None:
-    import asyncio
-
     from asl_runner.endpoint.server import Server
 
     async with workspace:
         server = Server(workspace, host=host, port=port, request_limit=request_limit)
-        loop = asyncio.get_running_loop()
-        for number, code in ((signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGTERM, EXIT_TERMINATED)):
-            loop.add_signal_handler(number, _on_signal, server, code, [False])
-        async with server:
-            # What is loaded by now stays: no collection needs to look at it again.
-            gc.freeze()
-            _announce(server, host, workspace)
-            await server.wait()
-
-
-def _on_signal(server: Server, code: int, came: list[bool]) -> None:
-    if came[0]:
-        from asl_runner.cli.processes import kill_descendants
-
-        kill_descendants()
-        os._exit(code)
-    came[0] = True
-    click.echo("Stopping; once more to kill everything.", err=True)
-    server.stop()
+        with interruptible("Stopping; once more to kill everything.") as interruption:
+            interruption.on_signal(server.stop)
+            async with server:
+                # What is loaded by now stays: no collection needs to look at it again.
+                gc.freeze()
+                _announce(server, host, workspace)
+                await server.wait()
 
 
 def _announce(server: Server, host: str, workspace: Workspace) -> None:

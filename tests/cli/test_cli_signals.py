@@ -32,7 +32,7 @@ def gone(processes: list[int]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_aborts_the_execution_and_ends_its_children(tmp_path: Path, number: signal.Signals, code: int) -> None:
     write(tmp_path, "lambdas/sleeper.py", SLEEPER)
     write(tmp_path, "m.asl.json", task("sleeper"))
@@ -53,6 +53,30 @@ def test_a_signal_aborts_the_execution_and_ends_its_children(tmp_path: Path, num
     assert described(tmp_path, "cut")["status"] == "ABORTED"
     events = json.loads(asl_runner(tmp_path, "history", "cut", "--json").stdout)["events"]
     assert [event["type"] for event in events][-1] == "ExecutionAborted"
+
+
+def test_a_closed_terminal_aborts_the_execution_and_ends_its_children(tmp_path: Path) -> None:
+    write(tmp_path, "lambdas/sleeper.py", SLEEPER)
+    write(tmp_path, "m.asl.json", task("sleeper"))
+    terminal, ours = os.openpty()
+    # A process of its own session, which takes the terminal for its own: what a shell's window does.
+    takes_it = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+    runs = f"{takes_it}; os.execv(sys.executable, [sys.executable, '-m', 'asl_runner', *sys.argv[1:]])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", runs, "run", "m.asl.json", "--name", "cut"],
+        cwd=tmp_path,
+        env={**environment(), "TERM": "xterm"},
+        stdin=ours,
+        stdout=ours,
+        stderr=ours,
+    )
+    os.close(ours)
+    while not (children := descendants(process.pid)):
+        assert os.read(terminal, 4096), "the command ended"
+    os.close(terminal)
+    process.wait(60)
+    assert gone(children)
+    assert described(tmp_path, "cut")["status"] == "ABORTED"
 
 
 TUNE = {
