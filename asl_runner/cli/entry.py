@@ -1,7 +1,8 @@
 """From arguments to an exit code: finds the command, runs it, and turns every failure into one message.
 
 Exit codes: 0 succeeded, 1 the execution did not succeed (or could not be kept), 2 usage, 3 invalid definition,
-70 a defect of asl_runner, 129 the terminal went away, 130 interrupted, 141 the reader of the output went away, 143 terminated.
+70 a defect of asl_runner, 129 the terminal went away, 130 interrupted, 141 the reader of the output went away,
+143 terminated.
 """
 
 from __future__ import annotations

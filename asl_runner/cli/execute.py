@@ -24,7 +24,6 @@ from asl_runner.history.records import ExecutionExists, ExecutionRecord
 from asl_runner.workspace import Workspace
 from asl_runner.workspace.preflight import needs_endpoint, written_tasks
 
-
 STOPPING = "Stopping the execution; once more to kill it."
 
 
