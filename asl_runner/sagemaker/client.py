@@ -11,17 +11,15 @@ processes of this process until `close`.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker import kinds, listing, rules, trials
-from asl_runner.sagemaker.containers.images import ImageSetting, resolve
-from asl_runner.sagemaker.containers.process import prepare_program
+from asl_runner.sagemaker.containers.images import ImageSetting
+from asl_runner.sagemaker.containers.place import ProcessPlace
 from asl_runner.sagemaker.jobs import model, training, transform, tuning, tuning_request
 from asl_runner.sagemaker.jobs.base import Site
 from asl_runner.sagemaker.jobs.slots import Slots
@@ -65,7 +63,7 @@ class LocalSageMaker:
             slots=Slots(parallelism or cores, cores),
             region=region,
             account=account,
-            images=images,
+            place=ProcessPlace(images),
             environment=environment if callable(environment) else lambda: environment or {},
             closing=threading.Event(),
         )
@@ -83,12 +81,8 @@ class LocalSageMaker:
         return self._service.progress(job_name, kind)
 
     def prepare(self, image: str) -> None:
-        """Begins to load the built-in algorithm of an image, so that its first job starts at once; returns at once.
-
-        Nothing happens for an image that stands for no built-in algorithm.
-        """
-        with contextlib.suppress(NotFound, UsageError):
-            prepare_program(resolve(image, self._site.images))
+        """Begins to load what an image stands for, so that its first job starts at once; returns at once."""
+        self._site.place.prepare(image)
 
     # training jobs
 

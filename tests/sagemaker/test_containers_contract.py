@@ -134,3 +134,17 @@ def test_unknown_image_says_what_to_write() -> None:
     assert '"*/resnet:*"' in str(caught.value)
     assert "[images]" in str(caught.value)
     assert repository("1.dkr.ecr.eu-west-1.amazonaws.com/team/resnet@sha256:abc") == "resnet"
+
+
+def test_a_container_that_sees_its_tree_elsewhere_is_told_the_places_it_sees(tmp_path: Path) -> None:
+    tree = create_tree(tmp_path / "ml", channels=["train"], seen=Path("/opt/ml"))
+    write_training_configuration(
+        tree, hyperparameters={}, channels=[{"ChannelName": "train"}], checkpoints={"LocalPath": "/opt/ml/saved"}
+    )
+    assert (tmp_path / "ml" / "saved").is_dir()
+    assert read_json(tree.checkpoint_config)["LocalPath"] == "/opt/ml/saved"
+    variables = training_environment(tree, job_name="j", job_arn="arn", region="us-east-1")
+    assert variables["SM_MODEL_DIR"] == "/opt/ml/model"
+    assert variables["SM_CHANNEL_TRAIN"] == "/opt/ml/input/data/train"
+    assert variables["ASL_RUNNER_OPT_ML"] == "/opt/ml"
+    assert str(tmp_path) not in "".join(variables.values())

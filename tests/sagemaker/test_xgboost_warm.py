@@ -12,7 +12,8 @@ import pytest
 from xgboost_programs import run_training, table, training_spec
 
 from asl_runner.sagemaker.containers import process, warm
-from asl_runner.sagemaker.containers.process import ExitStatus, start
+from asl_runner.sagemaker.containers.container import Container, ExitStatus
+from asl_runner.sagemaker.containers.process import start
 
 CHANNELS = {"train": {"train.csv": table()}}
 
@@ -21,7 +22,7 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def long_job(root: Path) -> tuple[process.Container, threading.Event]:
+def long_job(root: Path) -> tuple[Container, threading.Event]:
     spec = training_spec(root, {"num_round": "1000000"}, CHANNELS)
     running = threading.Event()
     return start(spec, lambda line: running.set() if line.startswith("[1]\t") else None), running

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from asl_runner.sagemaker.containers.container import Container, ExitStatus
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree, write_training_configuration
 from asl_runner.sagemaker.containers.environment import training_environment
 from asl_runner.sagemaker.containers.images import resolve
 from asl_runner.sagemaker.containers.inference import wait_until_ready
-from asl_runner.sagemaker.containers.process import Container, ExitStatus, free_port, start
+from asl_runner.sagemaker.containers.process import free_port, start
 from asl_runner.sagemaker.containers.tree import Tree
 
 CLASSIC = "433757028032.dkr.ecr.us-west-2.amazonaws.com/xgboost:latest"

@@ -16,6 +16,9 @@ from asl_runner.sagemaker.containers.tree import Tree
 
 Kind: TypeAlias = Literal["train", "serve", "process"]
 
+PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
+"""Tells an inference container the port to listen on; 8080 without it."""
+
 CURRENT_HOST = "algo-1"
 INSTANCE_GROUP = "homogeneousCluster"
 
@@ -28,25 +31,33 @@ class ContainerSpec:
     tree: Tree
     """This job's private `/opt/ml`; its directories exist."""
     command: tuple[str, ...]
-    """Program and arguments."""
+    """Program and arguments; where the image or `entrypoint` is the program, its arguments."""
     log_path: Path
     """Where the merged stdout and stderr go."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Everything the container sees beyond the base (PATH, HOME, language, temporary directory)."""
     image: str = ""
+    entrypoint: tuple[str, ...] = ()
+    """The program, in place of the image's own; Docker's rules."""
+    port: int | None = None
+    """The port of 127.0.0.1 where an inference container is to be reached."""
+    instance_type: str = ""
+    """`ml.m5.large`: what the container may use, where that can be limited."""
+    isolated: bool = False
+    """`EnableNetworkIsolation`: no network, where that can be had."""
     working_directory: Path | None = None
-    """None: `code/` of the tree."""
+    """None: `code/` of the tree, in Docker that of the image."""
     threads: int | None = None
     """How many CPU threads the program may use; None leaves it to the program."""
     hosts: tuple[str, ...] = (CURRENT_HOST,)
 
 
-def create_tree(root: Path, *, channels: Sequence[str] = ()) -> Tree:
+def create_tree(root: Path, *, channels: Sequence[str] = (), seen: Path | None = None) -> Tree:
     """Makes the directories of a private `/opt/ml` below `root`, with one input directory per channel name.
 
-    Raises `OSError` when they cannot be made.
+    `seen` is where the container sees the tree, None for `root` itself. Raises `OSError` when they cannot be made.
     """
-    tree = Tree(root)
+    tree = Tree(root, seen)
     directories = [tree.config, tree.model, tree.output_data, tree.checkpoints, tree.code, tree.temporary]
     for directory in (*directories, tree.input / "data", *map(tree.channel, channels)):
         directory.mkdir(parents=True, exist_ok=True)
@@ -72,9 +83,8 @@ def write_training_configuration(
     _write(tree.resource_config, resource_configuration(str((resources or {}).get("InstanceType", "local"))))
     if checkpoints is not None:
         local_path = str(checkpoints.get("LocalPath") or "/opt/ml/checkpoints")
-        local = tree.local(local_path)
-        local.mkdir(parents=True, exist_ok=True)
-        _write(tree.checkpoint_config, {**checkpoints, "LocalPath": str(local)})
+        tree.local(local_path).mkdir(parents=True, exist_ok=True)
+        _write(tree.checkpoint_config, {**checkpoints, "LocalPath": str(tree.inside.local(local_path))})
 
 
 def resource_configuration(instance_type: str) -> dict[str, Any]:

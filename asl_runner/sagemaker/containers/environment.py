@@ -45,7 +45,7 @@ def training_environment(
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         **(requested or {}),
-        TREE_VARIABLE: str(tree.root),
+        TREE_VARIABLE: str(tree.seen),
     }
 
 
@@ -54,6 +54,7 @@ def toolkit_variables(tree: Tree) -> dict[str, str]:
     given = _decoded(_read(tree.hyperparameters))
     channels = _read(tree.input_data_config)
     resources = _read(tree.resource_config)
+    inside = tree.inside
     user = {name: value for name, value in given.items() if name not in TOOLKIT_HYPERPARAMETERS}
     program = str(given.get("sagemaker_program", ""))
     groups = resources.get("instance_groups", [])
@@ -65,7 +66,7 @@ def toolkit_variables(tree: Tree) -> dict[str, str]:
         "framework_params": {name: value for name, value in given.items() if name in TOOLKIT_HYPERPARAMETERS},
         "resource_config": resources,
         "input_data_config": channels,
-        "output_data_dir": str(tree.output_data),
+        "output_data_dir": str(inside.output_data),
         "channels": sorted(channels),
         "current_host": resources.get("current_host", ""),
         "current_instance_type": resources.get("current_instance_type", ""),
@@ -78,24 +79,24 @@ def toolkit_variables(tree: Tree) -> dict[str, str]:
         "module_name": program.removesuffix(".py"),
         "log_level": LOG_LEVEL_INFO,
         "framework_module": "",
-        "input_dir": str(tree.input),
-        "input_config_dir": str(tree.config),
-        "output_dir": str(tree.output),
+        "input_dir": str(inside.input),
+        "input_config_dir": str(inside.config),
+        "output_dir": str(inside.output),
         "num_cpus": os.cpu_count() or 1,
         "num_gpus": 0,
         "num_neurons": 0,
-        "model_dir": str(tree.model),
+        "model_dir": str(inside.model),
         "module_dir": given.get("sagemaker_submit_directory", ""),
         "training_env": {
             "hyperparameters": user,
-            "model_dir": str(tree.model),
+            "model_dir": str(inside.model),
             "job_name": given.get("sagemaker_job_name"),
         },
         "user_args": [part for name in sorted(user) for part in (f"--{name}", str(user[name]))],
-        "output_intermediate_dir": str(tree.output / "intermediate"),
+        "output_intermediate_dir": str(inside.output / "intermediate"),
     }
     variables = {f"SM_{name.upper()}": _text(value) for name, value in values.items()}
-    variables |= {f"SM_CHANNEL_{name.upper()}": str(tree.channel(name)) for name in channels}
+    variables |= {f"SM_CHANNEL_{name.upper()}": str(inside.channel(name)) for name in channels}
     variables |= {f"SM_HP_{name.upper()}": _text(value) for name, value in user.items()}
     return variables
 

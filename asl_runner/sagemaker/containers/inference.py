@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from asl_runner.sagemaker.containers.process import Container
+from asl_runner.sagemaker.containers.container import Container
 
 PING_TIMEOUT_SECONDS = 2.0
 """How long one `/ping` may take."""

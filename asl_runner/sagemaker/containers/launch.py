@@ -8,24 +8,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Protocol
-
-
-class Launched(Protocol):
-    """The first process of a container: the leader of its session and process group."""
-
-    @property
-    def pid(self) -> int: ...
-
-    @property
-    def log(self) -> IO[bytes]:
-        """Its stdout and stderr."""
-
-    def wait(self) -> int:
-        """Blocks until it has ended and everything else in its group is killed; the exit code, or minus the signal."""
-
-    def signal(self, number: int) -> None:
-        """Sends a signal to its whole group; nothing happens once `wait` has returned."""
+from typing import IO
 
 
 class ColdProcess:

@@ -18,15 +18,22 @@ FAILURE_LENGTH = 1024
 class Tree:
     """Paths below one job's `/opt/ml`."""
 
-    __slots__ = ("root",)
+    __slots__ = ("root", "seen")
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, seen: Path | str | None = None) -> None:
         self.root = Path(root)
+        self.seen = self.root if seen is None else Path(seen)
+        """Where the job's container sees it: `/opt/ml` in Docker, the place itself without."""
 
     @classmethod
     def of_this_process(cls) -> Tree:
         """The tree the running program was started with."""
         return cls(os.environ.get(TREE_VARIABLE) or "/opt/ml")
+
+    @property
+    def inside(self) -> Tree:
+        """The same tree as its container sees it, for the paths it is told."""
+        return Tree(self.seen)
 
     @property
     def input(self) -> Path:

@@ -7,15 +7,15 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from msgspec import Struct
 
 from asl_runner.errors import WorkspaceError
-from asl_runner.sagemaker.containers.images import ImageSetting
-from asl_runner.sagemaker.containers.process import Container, ExitStatus
+from asl_runner.sagemaker.containers.container import Container, ExitStatus
+from asl_runner.sagemaker.containers.place import Place
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.jobs.slots import Slots
 from asl_runner.sagemaker.kinds import Kind
@@ -41,7 +41,8 @@ class Site(Struct, kw_only=True):
     slots: Slots
     region: str
     account: str
-    images: Sequence[ImageSetting]
+    place: Place
+    """Where containers run."""
     environment: Callable[[], Mapping[str, str]]
     """Variables for containers that run a user's code: the endpoint, region and credentials of local AWS."""
     closing: threading.Event

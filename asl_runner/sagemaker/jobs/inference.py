@@ -9,10 +9,10 @@ from pathlib import Path
 
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker.archives import unpack
+from asl_runner.sagemaker.containers.container import Container
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree
-from asl_runner.sagemaker.containers.images import resolve
 from asl_runner.sagemaker.containers.inference import InferenceClient, NotReady, wait_until_ready
-from asl_runner.sagemaker.containers.process import Container, free_port, start
+from asl_runner.sagemaker.containers.process import free_port
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, place
@@ -20,16 +20,23 @@ from asl_runner.sagemaker.jobs.base import Job, Site
 from asl_runner.sagemaker.records import Document
 from asl_runner.storage.names import parse_uri
 
-PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 _LOOK_SECONDS = 0.2
 
 
 class Endpoint:
     """Running containers of a model. `close` ends them."""
 
-    def __init__(self, job: Job, containers: Sequence[Document], environment: Mapping[str, str], threads: int) -> None:
+    def __init__(
+        self,
+        job: Job,
+        containers: Sequence[Document],
+        environment: Mapping[str, str],
+        threads: int,
+        instance_type: str = "",
+    ) -> None:
         """Starts the containers one by one and waits until each answers. Raises `JobFailed`."""
         self._job = job
+        self._instance_type = instance_type
         self._running: list[tuple[Container, int]] = []
         self._local = threading.local()
         self._clients: list[InferenceClient] = []
@@ -109,15 +116,15 @@ class Endpoint:
     def _start(self, document: Document, index: int, count: int, environment: Mapping[str, str], threads: int) -> None:
         site = self._job.site
         try:
-            program = resolve(document["Image"], site.images)
+            program = site.place.program(document["Image"])
         except (NotFound, UsageError) as error:
             raise JobFailed("ClientError", str(error)) from error
         root = self._job.directory if count == 1 else self._job.directory / f"container-{index + 1}"
-        tree = create_tree(root / "opt" / "ml")
+        tree = create_tree(root / "opt" / "ml", seen=site.place.seen)
         load_model(site, document, tree, root)
         port = free_port()
         local_aws = {} if program.algorithm is not None else site.environment()
-        variables = {"AWS_REGION": site.region, "AWS_DEFAULT_REGION": site.region, PORT_VARIABLE: str(port)}
+        variables = {"AWS_REGION": site.region, "AWS_DEFAULT_REGION": site.region}
         spec = ContainerSpec(
             kind="serve",
             tree=tree,
@@ -131,10 +138,12 @@ class Endpoint:
                 **variables,
             },
             image=program.image,
+            port=port,
+            instance_type=self._instance_type,
             threads=threads,
         )
         try:
-            container = start(spec)
+            container = site.place.start(spec)
         except UsageError as error:
             raise JobFailed("ClientError", str(error)) from error
         self._running.append((container, port))

@@ -13,10 +13,10 @@ import msgspec
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker import kinds, moments
 from asl_runner.sagemaker.archives import pack
+from asl_runner.sagemaker.containers.container import ExitStatus
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree, write_training_configuration
 from asl_runner.sagemaker.containers.environment import training_environment
-from asl_runner.sagemaker.containers.images import Program, repository, resolve
-from asl_runner.sagemaker.containers.process import ExitStatus, start
+from asl_runner.sagemaker.containers.images import Program, repository
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, nothing_found, place
@@ -151,7 +151,9 @@ class TrainingJob(Job):
         self._enter("Downloading", TrainingStartTime=moments.now())
         document = self.document
         channels = document.get("InputDataConfig", [])
-        tree = create_tree(self.directory / "opt" / "ml", channels=[channel["ChannelName"] for channel in channels])
+        seen = self.site.place.seen
+        names = [channel["ChannelName"] for channel in channels]
+        tree = create_tree(self.directory / "opt" / "ml", channels=names, seen=seen)
         specification = document["AlgorithmSpecification"]
         trusted = program.algorithm is not None and "sagemaker_program" not in document["HyperParameters"]
         for channel in channels:
@@ -162,7 +164,7 @@ class TrainingJob(Job):
             if not objects:
                 uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
                 raise JobFailed("ClientError", nothing_found(uri, self.site.region, document.get("RoleArn", "")))
-            place(objects, tree.channel(channel["ChannelName"]), link=trusted)
+            place(objects, tree.channel(channel["ChannelName"]), link=trusted and seen is None)
         write_training_configuration(
             tree,
             hyperparameters=document["HyperParameters"],
@@ -184,17 +186,21 @@ class TrainingJob(Job):
             region=self.site.region,
             requested=document.get("Environment"),
         )
+        entrypoint, command = _command(program, document["AlgorithmSpecification"])
         spec = ContainerSpec(
             kind="train",
             tree=tree,
-            command=_command(program, document["AlgorithmSpecification"]),
+            entrypoint=entrypoint,
+            command=command,
             log_path=self.log_path,
             environment={**local_aws, **program.environment, **variables},
             image=program.image,
+            instance_type=instance_type(document.get("ResourceConfig", {})),
+            isolated=document["EnableNetworkIsolation"],
             threads=threads,
         )
         try:
-            container = start(spec, lambda line: self.metrics.feed(line, moments.now()))
+            container = self.site.place.start(spec, lambda line: self.metrics.feed(line, moments.now()))
         except UsageError as error:
             raise JobFailed("ClientError", str(error)) from error
         limit = document["StoppingCondition"]["MaxRuntimeInSeconds"]
@@ -227,6 +233,12 @@ class TrainingJob(Job):
             archive.unlink(missing_ok=True)
 
 
+def instance_type(resources: Mapping[str, Any]) -> str:
+    """The instance type of a `ResourceConfig`, of the first group where it has groups; "" for none."""
+    groups = resources.get("InstanceGroups") or [{}]
+    return str(resources.get("InstanceType") or groups[0].get("InstanceType", ""))
+
+
 def output_uri(output_path: str, job_name: str) -> S3Uri:
     """`<S3OutputPath>/<job>/output`; a slash at the end of the path is not doubled (reference 3.6)."""
     bucket, key = parse_uri(output_path)
@@ -237,16 +249,18 @@ def output_uri(output_path: str, job_name: str) -> S3Uri:
 def _program(site: Site, document: Document) -> Program:
     specification = document["AlgorithmSpecification"]
     try:
-        return resolve(specification["TrainingImage"], site.images)
+        return site.place.program(specification["TrainingImage"])
     except (NotFound, UsageError) as error:
         raise JobFailed("ClientError", str(error)) from error
 
 
-def _command(program: Program, specification: Mapping[str, Any]) -> tuple[str, ...]:
-    entrypoint = specification.get("ContainerEntrypoint")
-    if entrypoint is None and "ContainerArguments" not in specification:
-        return program.start("train")
-    return (*(entrypoint or program.command), *specification.get("ContainerArguments", ()))
+def _command(program: Program, specification: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Entrypoint, if the request has one, and the rest of the command."""
+    entrypoint = tuple(specification.get("ContainerEntrypoint", ()))
+    arguments = tuple(specification.get("ContainerArguments", ()))
+    if not entrypoint and not arguments:
+        return (), program.start("train")
+    return entrypoint, arguments if entrypoint else (*program.command, *arguments)
 
 
 def _reason(tree: Tree, status: ExitStatus, log: Path) -> str:

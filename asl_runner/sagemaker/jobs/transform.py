@@ -74,7 +74,9 @@ class TransformJob(Job):
             self.update(lambda document: {**document, "TransformStartTime": moments.now()})
             document = self.document
             objects = self._inputs(document)
-            endpoint = Endpoint(self, self._containers(document), _environment(document), share.threads)
+            instance_type = document["TransformResources"]["InstanceType"]
+            containers = self._containers(document)
+            endpoint = Endpoint(self, containers, _environment(document), share.threads, instance_type)
             try:
                 failures = self._transform(endpoint, objects)
             finally:

@@ -1,0 +1,72 @@
+"""Where containers run. A job knows no more of it than this: an image in, a running container out.
+
+`process` is here; `docker` is in `containers/docker_place.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from asl_runner.errors import NotFound, UsageError
+from asl_runner.sagemaker.containers import process
+from asl_runner.sagemaker.containers.container import Container, LineCallback
+from asl_runner.sagemaker.containers.contract import ContainerSpec
+from asl_runner.sagemaker.containers.images import ImageSetting, Program, resolve
+
+
+class Place(Protocol):
+    """A place to run containers. All methods may be called from any thread."""
+
+    @property
+    def seen(self) -> Path | None:
+        """Where containers see their `/opt/ml` tree; None: where it is. For `create_tree`."""
+
+    def program(self, image: str) -> Program:
+        """What runs for an image. Raises `NotFound` or `UsageError`, saying what to do."""
+
+    def problem(self, image: str) -> str | None:
+        """Why an image could not be run, as far as can be told without running it."""
+
+    def prepare(self, image: str) -> None:
+        """An image is about to be run: begins what can be done beforehand; returns at once."""
+
+    def start(self, spec: ContainerSpec, on_line: LineCallback | None = None) -> Container:
+        """Starts a container; `on_line` gets each line of its log.
+
+        Raises `UsageError` when it cannot be started, `OSError` when its log cannot be written.
+        """
+
+    def close(self) -> None:
+        """Ends what runs beside the containers; they themselves have ended."""
+
+
+class ProcessPlace:
+    """Containers as child processes of this one."""
+
+    seen: Path | None = None
+
+    def __init__(self, images: Sequence[ImageSetting] = ()) -> None:
+        self._images = images
+
+    def program(self, image: str) -> Program:
+        return resolve(image, self._images)
+
+    def problem(self, image: str) -> str | None:
+        try:
+            self.program(image)
+        except NotFound as unknown:
+            return str(unknown)
+        return None
+
+    def prepare(self, image: str) -> None:
+        with contextlib.suppress(NotFound, UsageError):
+            process.prepare_program(self.program(image))
+
+    def start(self, spec: ContainerSpec, on_line: LineCallback | None = None) -> Container:
+        return process.start(spec, on_line)
+
+    def close(self) -> None:
+        """Nothing runs beside child processes."""
