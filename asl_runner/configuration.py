@@ -7,6 +7,7 @@
     workspace = ".asl-runner"
     runtime = "process"
     progress = "auto"
+    mocks = "tests/MockConfigFile.json"    # what `asl-runner serve` lets test cases (ARN#case) answer
 
     [functions]                        # a glob on the function's name or ARN -> the code that answers
     "order-*" = "lambdas/orders.py:handler"
@@ -72,6 +73,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     limits: dict[str, Any] = {}
     """Fields of `interpreter.limits.Limits`; None lifts a limit."""
     progress: Literal["auto", "live", "plain", "none"] = "auto"
+    mocks: Path | None = None
+    """The mock file of the test cases that a started state machine's ARN may name."""
 
     @property
     def role_arn(self) -> str:
@@ -150,6 +153,7 @@ class _Reader:
             "functions": self.functions,
             "images": self.images,
             "limits": self.limits,
+            "mocks": self.path,
             "progress": self.one_of("auto", "live", "plain", "none"),
         }
         values = self.table(document, (), kinds)

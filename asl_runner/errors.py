@@ -13,6 +13,8 @@ A failure *inside* an execution is data (an error name and a cause), never one o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class AslRunnerError(Exception):
     """Base of everything raised for the caller to read; `str()` is one clear message without a traceback."""
@@ -36,3 +38,12 @@ class NotFound(AslRunnerError):
 
 class WorkspaceError(AslRunnerError):
     """The workspace directory cannot be used (read-only, full disk, locked, newer schema)."""
+
+
+def near(word: str, allowed: Iterable[str]) -> str:
+    """The end of a message about a name that is none: the one that was probably meant, or those there are."""
+    import difflib
+
+    names = list(allowed)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, names)) or 'none'}."

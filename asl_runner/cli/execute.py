@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 from msgspec import Struct
@@ -24,6 +25,9 @@ from asl_runner.history.records import ExecutionExists, ExecutionRecord
 from asl_runner.workspace import Workspace
 from asl_runner.workspace.preflight import needs_endpoint, written_tasks
 
+if TYPE_CHECKING:
+    from asl_runner.resources.mocks.tasks import Mocks
+
 STOPPING = "Stopping the execution; once more to kill it."
 
 
@@ -36,6 +40,8 @@ class Request(Struct, frozen=True, kw_only=True):
     as_json: bool
     quiet: bool
     clock: Literal["real", "virtual"]
+    mock_file: str | None
+    case: str | None
     workspace: str | None
     config: str | None
 
@@ -51,7 +57,7 @@ def execute(request: Request) -> int:
     asyncio = load_asyncio(tls=any(written_tasks(machine)))
     # What is loaded by now stays: no collection needs to look at it again.
     gc.freeze()
-    record, interrupted = asyncio.run(_run(workspace, machine, input, request, style))
+    record, interrupted = asyncio.run(_run(workspace, machine, input, request, style, _mocks(request)))
     _print(record, as_json=request.as_json, said=style != "none")
     logs = workspace.directory / "logs" / record.name
     if style != "none" and record.status in ("FAILED", "TIMED_OUT") and logs.is_dir():
@@ -61,14 +67,24 @@ def execute(request: Request) -> int:
     return interrupted or EXIT_NOT_SUCCEEDED
 
 
+def _mocks(request: Request) -> Mocks | None:
+    if request.mock_file is None:
+        if request.case is not None:
+            raise UsageError("--case names a test case of a mock file; say which with --mock FILE.")
+        return None
+    from asl_runner.resources.mocks.files import read_mocks
+
+    return read_mocks(Path(request.mock_file), machine_name(request.file), request.case)
+
+
 async def _run(
-    workspace: Workspace, machine: StateMachine, input: Json, request: Request, style: Style
+    workspace: Workspace, machine: StateMachine, input: Json, request: Request, style: Style, mocks: Mocks | None
 ) -> tuple[ExecutionRecord, int | None]:
     """The execution as it ended, and the exit code of the signal that ended it, if one did."""
     name = machine_name(request.file)
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible(None if style == "none" else STOPPING))
-        async with workspace, _served(workspace, machine, said=style != "none"):
+        async with workspace, _served(workspace, machine, mocks, said=style != "none"):
             progress = None
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
@@ -80,6 +96,7 @@ async def _run(
                     machine_name=name,
                     name=request.name,
                     clock=request.clock,
+                    mocks=mocks,
                     observers=() if progress is None else (progress.observe,),
                 )
             except ExecutionExists as taken:
@@ -92,9 +109,12 @@ async def _run(
 
 
 @asynccontextmanager
-async def _served(workspace: Workspace, machine: StateMachine, *, said: bool) -> AsyncIterator[None]:
+async def _served(
+    workspace: Workspace, machine: StateMachine, mocks: Mocks | None, *, said: bool
+) -> AsyncIterator[None]:
     """Serves the workspace to AWS clients while a machine runs whose tasks need them to answer."""
-    if not needs_endpoint(list(written_tasks(machine))):
+    mocked = () if mocks is None else mocks.states
+    if not needs_endpoint([(name, task) for name, task in written_tasks(machine) if name not in mocked]):
         yield
         return
     from asl_runner.endpoint.server import Server

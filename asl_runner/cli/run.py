@@ -20,6 +20,14 @@ from asl_runner.cli.options import complete_definition, workspace_options
     show_default=True,
     help="virtual: waits, retries and timeouts pass at once, with true timestamps.",
 )
+@click.option(
+    "--mock",
+    "mock_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Let the tasks of states answer as this file says, JSON or YAML: see docs/mocks.md.",
+)
+@click.option("--case", metavar="NAME", help="The test case of a mock file of AWS Step Functions Local.")
 @workspace_options
 def command(
     file: str,
@@ -28,6 +36,8 @@ def command(
     as_json: bool,
     quiet: bool,
     clock: str,
+    mock_file: str | None,
+    case: str | None,
     workspace: str | None,
     config: str | None,
 ) -> int:
@@ -45,6 +55,7 @@ def command(
       asl-runner run order.asl.json --input '{"id": 7}' | jq .total
       asl-runner run order.asl.json --input @order.json --name order-7
       asl-runner run nightly.asl.yaml --clock virtual --json
+      asl-runner run order.asl.json --mock mocks.json --case refused
     """
     from asl_runner.cli.execute import Request, execute
 
@@ -56,6 +67,8 @@ def command(
             as_json=as_json,
             quiet=quiet,
             clock="virtual" if clock == "virtual" else "real",
+            mock_file=mock_file,
+            case=case,
             workspace=workspace,
             config=config,
         )

@@ -14,7 +14,6 @@ from asl_runner.cli.table import shows_colours
 from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from asl_runner.definition.model import Scope
     from asl_runner.definition.render import Checked
 
 FORMATS = ("text", "json", "github", "sarif")
@@ -57,23 +56,14 @@ def _check(file: str) -> Checked:
 
     source = read_definition(file)
     name = "<stdin>" if file == "-" else file
+    from asl_runner.definition.walk import all_states
+
     try:
         machine, diagnostics = check(source, name=name)
     except OSError as problem:
         raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
-    return Checked(file=name, diagnostics=diagnostics, states=None if machine is None else _states_of(machine))
-
-
-def _states_of(scope: Scope) -> int:
-    from asl_runner.definition.model import Map, Parallel
-
-    count = len(scope.states)
-    for state in scope.states.values():
-        if isinstance(state, Map):
-            count += _states_of(state.item_processor)
-        elif isinstance(state, Parallel):
-            count += sum(_states_of(branch) for branch in state.branches)
-    return count
+    states = None if machine is None else sum(1 for _ in all_states(machine))
+    return Checked(file=name, diagnostics=diagnostics, states=states)
 
 
 def _report(checked: Sequence[Checked], format_: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -88,11 +88,14 @@ class LocalTarget:
         """The `Tasks` port."""
         return self._resources
 
-    def check(self, machine: StateMachine) -> None:
-        """Raises `UsageError` saying what of a machine cannot run here, and what to write."""
+    def check(self, machine: StateMachine, mocked: Collection[str] = ()) -> None:
+        """Raises `UsageError` saying what of a machine cannot run here, and what to write.
+
+        States that are `mocked` run nothing, so nothing is asked of them.
+        """
         from asl_runner.workspace.preflight import check_tasks, images_of, written_tasks
 
-        tasks = list(written_tasks(machine))
+        tasks = [(name, task) for name, task in written_tasks(machine) if name not in mocked]
         served = self.stepfunctions is not None
         check_tasks(machine, tasks, self._resources, lambda: self.functions, self._configuration.images, served=served)
         for image in images_of(tasks):

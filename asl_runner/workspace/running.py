@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from msgspec.structs import replace
 
-from asl_runner.errors import WorkspaceError
+from asl_runner.errors import AslRunnerError, WorkspaceError
 from asl_runner.history.events import TERMINAL, Event
 from asl_runner.history.records import ExecutionRecord, Status
 from asl_runner.history.store import Store
@@ -86,6 +86,9 @@ def _seed(record: ExecutionRecord) -> str:
 
 DEFECT = "AslRunner.Defect"
 """The error of an execution that a defect of ours stopped; no state can raise or catch it."""
+
+MISTAKE = "AslRunner.Usage"
+"""The error of one that a mistake in what it was given stopped, such as a mock that has no answer left."""
 
 
 class RunningExecution:
@@ -167,10 +170,15 @@ class RunningExecution:
             outcome = await self._execution.run()
         except WorkspaceError:
             raise
+        except AslRunnerError as mistake:
+            await self._journal.broken_off(MISTAKE, str(mistake))
+            raise
         except Exception as defect:
             if not self._awaited:
                 _log_defect(self.arn, defect)
-            await self._journal.broken_off(defect)
+            said = str(defect) or "no message"
+            cause = f"asl_runner itself failed, not the workflow ({type(defect).__name__}: {said})."
+            await self._journal.broken_off(DEFECT, cause)
             raise
         self._clock.hold()
         self._task.add_done_callback(lambda task: self._clock.release())
@@ -257,18 +265,16 @@ class KeptJournal:
         if self._finished is not None and self._durable:
             await self._finished
 
-    async def broken_off(self, defect: Exception) -> None:
-        """Ends an execution that a defect of ours stopped: kept as ABORTED with what happened.
+    async def broken_off(self, error: str, cause: str) -> None:
+        """Ends an execution that something outside of it stopped: kept as ABORTED with what happened.
 
         Raises `WorkspaceError`.
         """
         from asl_runner.history.orphans import abort
 
         arn = self._arn
-        said = str(defect) or "no message"
-        cause = f"asl_runner itself failed, not the workflow ({type(defect).__name__}: {said})."
         await self._journal.commit()
-        await self._store.change(lambda connection: abort(connection, arn, time.time(), DEFECT, cause[:32_768]))
+        await self._store.change(lambda connection: abort(connection, arn, time.time(), error, cause[:32_768]))
 
     def _finish(self, last: Event) -> asyncio.Future[None]:
         details = last.details or {}

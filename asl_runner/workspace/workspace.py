@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asl_runner.interpreter.map_runs import MapRunRequest
     from asl_runner.interpreter.ports import Clock
     from asl_runner.interpreter.restored import Restored
+    from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace.local import LocalTarget
     from asl_runner.workspace.map_runs import LiveMapRun
     from asl_runner.workspace.running import Observer, RunningExecution, StopWatch
@@ -64,8 +65,9 @@ class Workspace:
         name: str | None = None,
         clock: Clock | Literal["real", "virtual"] = "real",
         observers: Sequence[Observer] = (),
+        mocks: Mocks | None = None,
     ) -> RunningExecution:
-        """Starts an execution, which is then kept here. `name` defaults to a new UUID.
+        """Starts an execution, which is then kept here. `name` defaults to a new UUID. `mocks` answer its Tasks.
 
         Raises `UsageError` for a name or input AWS would not take and for a Task that cannot run here (the message says
         what to configure), `ExecutionExists` for a name that is taken, `WorkspaceError` when nothing can be written.
@@ -80,10 +82,12 @@ class Workspace:
         preflight.check_name(machine_name, "state machine")
         text = compact_bytes(input)
         preflight.check_input(text, limits)
-        self.local.check(machine)
+        if mocks is not None:
+            mocks.bind(machine)
+        self.local.check(machine, () if mocks is None else mocks.states)
         ticking = _clock(clock)
         record = self._record(machine, machine_name, name, text, ticking.now())
-        return await self.launch(machine, input, record, clock=ticking, observers=observers, taken=given)
+        return await self.launch(machine, input, record, clock=ticking, observers=observers, taken=given, mocks=mocks)
 
     async def launch(
         self,
@@ -94,6 +98,7 @@ class Workspace:
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
         taken: bool = True,
+        mocks: Mocks | None = None,
     ) -> RunningExecution:
         """Starts an execution that `record` describes, once it is kept; `input` is the value of the record's.
 
@@ -106,7 +111,7 @@ class Workspace:
         created = self._store_to_write().submit_create(record)
         if taken:
             await created
-        running = self._run(machine, input, record, clock, observers)
+        running = self._run(machine, input, record, clock, observers, mocks=mocks)
         if taken or record.type != "EXPRESS":
             running.record = await created
         else:
@@ -171,6 +176,7 @@ class Workspace:
         clock: Clock | None,
         observers: Sequence[Observer],
         restored: Restored | None = None,
+        mocks: Mocks | None = None,
     ) -> RunningExecution:
         from asl_runner.workspace.running import StopWatch, run
 
@@ -181,13 +187,13 @@ class Workspace:
             input,
             record,
             store,
-            self.local.tasks,
+            self.local.tasks if mocks is None else mocks.over(self.local.tasks, ticking),
             clock=ticking,
             limits=self._limits(),
             region=self.configuration.region,
             observers=observers,
             ended=self._ended,
-            missing=self._missing,
+            missing=lambda activity: self._missing(activity, mocks),
             open_map_run=lambda request: self._open_map_run(record, ticking, request),
             restored=restored,
         )
@@ -204,8 +210,11 @@ class Workspace:
         """The map run, if it is under way in this process."""
         return self._map_runs.get(arn)
 
-    def _missing(self, activity: Resource) -> str | None:
+    def _missing(self, activity: Resource, mocks: Mocks | None) -> str | None:
         from asl_runner.history import activities
+
+        if mocks is not None and mocks.stands_for(activity.arn):
+            return None
 
         found = self._store_to_write().read(lambda connection: activities.by_arn(connection, activity.arn))
         return None if found is not None else f"The activity {activity.arn} does not exist."

@@ -221,3 +221,29 @@ def test_output_that_cannot_go_anywhere(tmp_path: Path, arguments: str, code: in
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (code, said)
+
+
+def test_tasks_answered_by_a_mock_file(tmp_path: Path) -> None:
+    write(tmp_path, "order.asl.json", task("nowhere", TimeoutSeconds=60))
+    write(tmp_path, "mocks.yaml", "T: {return: [1], after: 50}\n")
+    ran = asl_runner(tmp_path, "run", "-q", "order.asl.json", "--mock", "mocks.yaml", "--clock", "virtual")
+    assert (ran.returncode, ran.stdout) == (0, "[1]\n"), ran.stderr
+    cases = {"order": {"TestCases": {"lost": {"T": "gone"}}}}
+    responses = {"gone": {"0": {"Throw": {"Error": "Lost", "Cause": "at sea"}}}}
+    write(tmp_path, "local.json", {"StateMachines": cases, "MockedResponses": responses})
+    ran = asl_runner(tmp_path, "run", "-q", "order.asl.json", "--mock", "local.json", "--case", "lost")
+    assert (ran.returncode, ran.stderr) == (1, "FAILED: Lost: at sea\n")
+    ran = asl_runner(tmp_path, "run", "order.asl.json", "--mock", "local.json", "--case", "lots")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "has no 'lots': did you mean 'lost'?" in ran.stderr
+    ran = asl_runner(tmp_path, "run", "order.asl.json", "--case", "lost")
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        "Error: --case names a test case of a mock file; say which with --mock FILE.\n",
+    )
+    write(tmp_path, "mocks.yaml", "U: never\n")
+    ran = asl_runner(tmp_path, "run", "order.asl.json", "--mock", "mocks.yaml")
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        "Error: The mock of 'U' is for no Task of the state machine: there are 'T'.\n",
+    )

@@ -12,6 +12,7 @@ from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.endpoint.stepfunctions.express import start_express
 from asl_runner.endpoint.stepfunctions.kept import execution_record, kept_execution, launch
 from asl_runner.endpoint.stepfunctions.map_runs import require_map_run
+from asl_runner.endpoint.stepfunctions.mock_cases import mocks_of_case, split_case
 from asl_runner.endpoint.stepfunctions.paging import cut_page, decode_token, page_size
 from asl_runner.endpoint.stepfunctions.redrivable import redrive_status
 from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_input, checked_name
@@ -31,11 +32,12 @@ _STOPPING = 1.0
 
 async def start_execution(service: StepFunctions, request: dict[str, Any]) -> dict[str, Any]:
     """StartExecution. The answer is given when the execution is kept, of an Express one at once."""
-    target = service.target(request["stateMachineArn"])
+    named, case = split_case(service, request["stateMachineArn"])
+    target = service.target(named)
     name = checked_name(request)
     text, value = checked_input(request)
     if target.type == "EXPRESS":
-        record = (await start_express(service, target, name, text, value, request.get("traceHeader"))).record
+        record = (await start_express(service, target, name, text, value, request.get("traceHeader"), case)).record
         return {"executionArn": record.arn, "startDate": record.start}
     machine = service.machine(target.definition)
     name = name or random_uuid()
@@ -43,7 +45,7 @@ async def start_execution(service: StepFunctions, request: dict[str, Any]) -> di
     record = execution_record(service, target, arn, name, text, request.get("traceHeader"))
     try:
         # The answer goes out before the first state runs: whoever starts many at once waits the less.
-        await launch(service, machine, value, record)
+        await launch(service, machine, value, record, mocks_of_case(service, target.name, machine, case))
     except ExecutionExists:
         record = await _same(service, record)
     return {"executionArn": record.arn, "startDate": record.start}

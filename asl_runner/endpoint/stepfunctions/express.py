@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from asl_runner.endpoint.stepfunctions.kept import execution_record, launch
+from asl_runner.endpoint.stepfunctions.mock_cases import mocks_of_case, split_case
 from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_input, checked_name
 from asl_runner.history.identifiers import random_uuid
 from asl_runner.history.interchange import moment
@@ -28,23 +29,31 @@ _MEMORY = 64
 
 
 async def start_express(
-    service: StepFunctions, target: Target, name: str | None, text: bytes, value: Json, trace_header: str | None
+    service: StepFunctions,
+    target: Target,
+    name: str | None,
+    text: bytes,
+    value: Json,
+    trace_header: str | None,
+    case: str | None,
 ) -> RunningExecution:
     """Starts an Express execution and waits for nothing."""
     name = name or random_uuid()
     arn = service.arn("express", f"{target.name}:{name}:{random_uuid()}")
     record = execution_record(service, target, arn, name, text, trace_header)
-    return await launch(service, service.machine(target.definition), value, record)
+    machine = service.machine(target.definition)
+    return await launch(service, machine, value, record, mocks_of_case(service, target.name, machine, case))
 
 
 async def start_sync_execution(service: StepFunctions, request: dict[str, Any]) -> dict[str, Any]:
     """StartSyncExecution: the answer comes with the end, a failure is an answer like any other."""
-    target = service.target(request["stateMachineArn"])
+    arn, case = split_case(service, request["stateMachineArn"])
+    target = service.target(arn)
     if target.type != "EXPRESS":
         raise ServiceError("StateMachineTypeNotSupported", NOT_SUPPORTED)
     name = checked_name(request)
     text, value = checked_input(request)
-    running = await start_express(service, target, name, text, value, request.get("traceHeader"))
+    running = await start_express(service, target, name, text, value, request.get("traceHeader"), case)
     outcome = await running.result()
     return _answer(running.record, outcome, metadata_only=request.get("includedData") == "METADATA_ONLY")
 

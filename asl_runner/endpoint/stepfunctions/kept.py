@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import StepFunctions
     from asl_runner.endpoint.stepfunctions.targets import Target
     from asl_runner.expressions.environment import Json
+    from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace.running import Observer, RunningExecution
 
 GONE = "The process that ran the execution ended."
@@ -80,12 +81,15 @@ def execution_record(
 
 
 async def launch(
-    service: StepFunctions, machine: StateMachine, input: Json, record: ExecutionRecord
+    service: StepFunctions, machine: StateMachine, input: Json, record: ExecutionRecord, mocks: Mocks | None = None
 ) -> RunningExecution:
     """Starts the execution once it is kept, an Express one at once; with a log where its state machine asks for one.
+
+    `mocks` answer its Tasks.
 
     Raises `ExecutionExists`.
     """
     log = log_of(service, record)
     observers: Sequence[Observer] = () if log is None else (log,)
-    return await service.workspace.launch(machine, input, record, observers=observers, taken=record.type != "EXPRESS")
+    taken = record.type != "EXPRESS"
+    return await service.workspace.launch(machine, input, record, observers=observers, taken=taken, mocks=mocks)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from asl_runner.definition.model import Map, Parallel, Scope, State, Task
+from asl_runner.definition.walk import all_scopes, all_states, inner_scopes
 from asl_runner.endpoint.stepfunctions.definitions import check_definition
 from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.expressions.environment import Json
@@ -56,7 +57,7 @@ def tested(definition: str, name: str | None) -> Tested:
     """The state under test. Raises `ServiceError` InvalidDefinition, or ValidationException for an unknown name."""
     machine = check_definition(definition if name is not None else _around(definition), "STANDARD")
     wanted = ALONE if name is None else name
-    for scope in _scopes(machine):
+    for scope in all_scopes(machine):
         if wanted in scope.states:
             return Tested(scope, scope.states[wanted])
     raise invalid("State not found in definition")
@@ -84,17 +85,6 @@ def _targets(state: dict[str, Json]) -> Iterator[str]:
             yield from (name for field in ("Next", "Default") if isinstance(name := place.get(field), str) and name)
 
 
-def _scopes(scope: Scope) -> Iterator[Scope]:
-    yield scope
-    for state in scope.states.values():
-        if isinstance(state, Map):
-            yield from _scopes(state.item_processor)
-        elif isinstance(state, Parallel):
-            for branch in state.branches:
-                yield from _scopes(branch)
-
-
 def inner_states(state: State) -> dict[str, State]:
     """The states inside a Map or Parallel, at any depth, by name."""
-    inner = [state.item_processor] if isinstance(state, Map) else state.branches if isinstance(state, Parallel) else ()
-    return {name: found for outer in inner for scope in _scopes(outer) for name, found in scope.states.items()}
+    return {found.name: found for scope in inner_scopes(state) for found in all_states(scope)}

@@ -7,10 +7,10 @@ from typing import Any
 from asl_runner.definition.model import Map, Parallel, State, Task
 from asl_runner.endpoint.stepfunctions.errors import invalid
 from asl_runner.endpoint.stepfunctions.test_state_definition import Tested, inner_states
-from asl_runner.endpoint.stepfunctions.test_state_shapes import check_result
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.jackson import JsonError, parse
 from asl_runner.interpreter.mocked import Mock
+from asl_runner.resources.mocks.shapes import Mismatch, Mode, check_result
 from asl_runner.service_model.errors import ServiceError
 
 _ONLY_WITH_MOCK = {
@@ -65,13 +65,16 @@ def checked_mock(subject: Tested, mock: dict[str, Any], configuration: dict[str,
     )
 
 
-def _result(state: State, text: str, mode: str) -> Json:
+def _result(state: State, text: str, mode: Mode) -> Json:
     try:
         result = parse(text)
     except JsonError as problem:
         raise invalid("Mocked result must be valid JSON") from problem
     if isinstance(state, Task):
-        check_result(state.resource, result, mode)
+        try:
+            check_result(state.resource, result, mode)
+        except Mismatch as problem:
+            raise invalid(str(problem)) from problem
     elif not isinstance(result, list):
         raise invalid("Mocked result must be an array.")
     elif isinstance(state, Parallel) and len(result) != len(state.branches):

@@ -6,14 +6,13 @@ API does not have may be there. Source: API reference, MockInput; recorded refus
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from asl_runner.definition.resource import Resource
-from asl_runner.endpoint.stepfunctions.errors import invalid
-from asl_runner.endpoint.stepfunctions.test_state_answers import answer_shape
+from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 from asl_runner.resources.aws.names import capitalized, sdk_member
-from asl_runner.service_model.errors import ServiceError
+from asl_runner.resources.mocks.answer_shapes import answer_shape
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "a string"),
@@ -33,13 +32,20 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 """What a value of each type of shape is in JSON."""
 
 
-def check_result(resource: Resource, result: Json, mode: str) -> None:
-    """Raises `ServiceError` ValidationException for a result the integration could not have given."""
+Mode: TypeAlias = Literal["STRICT", "PRESENT", "NONE"]
+
+
+class Mismatch(UsageError):
+    """A mocked result that the integration could not have given; the message is AWS's."""
+
+
+def check_result(resource: Resource, result: Json, mode: Mode) -> None:
+    """Raises `Mismatch` for a result the integration could not have given."""
     answer = None if mode == "NONE" else answer_shape(resource)
     if answer is None:
         return
     if not isinstance(result, dict):
-        raise invalid("Mocked result must be a JSON object.")
+        raise Mismatch("Mocked result must be a JSON object.")
     checking = _Answer(sdk=resource.kind == "aws-sdk", strict=mode == "STRICT", free=answer.free)
     checking.structure(answer.shape, result)
 
@@ -105,5 +111,5 @@ def _check_number(name: str, shape: Any, value: float) -> None:
         raise _refused(f"Field '{name}' exceeds the maximum value")
 
 
-def _refused(reason: str) -> ServiceError:
-    return invalid(f"Mock result schema validation error: {reason}")
+def _refused(reason: str) -> Mismatch:
+    return Mismatch(f"Mock result schema validation error: {reason}")
