@@ -22,6 +22,7 @@ _KINDS = {
     "HyperParameterTuningJobName": "tuning",
     "TrainingJobName": "training",
     "TransformJobName": "transform",
+    "ProcessingJobName": "processing",
 }
 _ENDED = ("Completed", "Failed", "Stopped")
 

@@ -10,9 +10,10 @@ from asl_runner.errors import NotFound
 from asl_runner.expressions.environment import Json
 from asl_runner.resources.sagemaker import OPTIMIZED, is_awaited
 from asl_runner.sagemaker.client import LocalSageMaker
-from asl_runner.sagemaker.containers.images import ImageSetting, resolve
+from asl_runner.sagemaker.containers.images import ImageSetting, resolve, resolve_processing
 
 _VERBS = ("add_", "create_", "delete_", "describe_", "list_", "stop_", "update_")
+_IMAGE_MEMBERS = ("TrainingImage", "Image", "ImageUri")
 _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 
 
@@ -27,14 +28,19 @@ def problem(resource: Resource, request: Json, images: Sequence[ImageSetting]) -
 
 def written_images(request: Json) -> Iterator[str]:
     """The images written out in a request to create a job or a model."""
+    return (image for _, image in _images(request))
+
+
+def _images(request: Json) -> Iterator[tuple[str, str]]:
+    """Each image with the member that names it."""
     if isinstance(request, dict):
         for key, member in request.items():
-            if key in ("TrainingImage", "Image") and isinstance(member, str) and not member.startswith("{%"):
-                yield member
-            yield from written_images(member)
+            if key in _IMAGE_MEMBERS and isinstance(member, str) and not member.startswith("{%"):
+                yield key, member
+            yield from _images(member)
     elif isinstance(request, list):
         for member in request:
-            yield from written_images(member)
+            yield from _images(member)
 
 
 def _action_problem(resource: Resource) -> str | None:
@@ -58,9 +64,9 @@ def _pattern_problem(resource: Resource) -> str | None:
 
 
 def _image_problem(request: Json, images: Sequence[ImageSetting]) -> str | None:
-    for image in written_images(request):
+    for member, image in _images(request):
         try:
-            resolve(image, images)
+            (resolve_processing if member == "ImageUri" else resolve)(image, images)
         except NotFound as unknown:
             return str(unknown)
     return None

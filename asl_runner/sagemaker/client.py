@@ -20,7 +20,7 @@ from typing import Any
 from asl_runner.sagemaker import kinds, listing, rules, trials
 from asl_runner.sagemaker.containers.images import ImageSetting
 from asl_runner.sagemaker.containers.place import ProcessPlace
-from asl_runner.sagemaker.jobs import model, training, transform, tuning, tuning_request
+from asl_runner.sagemaker.jobs import model, processing, processing_request, training, transform, tuning, tuning_request
 from asl_runner.sagemaker.jobs.base import Site
 from asl_runner.sagemaker.jobs.slots import Slots
 from asl_runner.sagemaker.progress import JobProgress
@@ -76,7 +76,8 @@ class LocalSageMaker:
     def progress(self, job_name: str, kind: str | None = None) -> JobProgress | None:
         """A cheap snapshot of a job this process runs or ran, for showing; None for a name it knows nothing of.
 
-        Jobs of different kinds may share a name: `kind` is `training`, `tuning` or `transform`; without it, the newest.
+        Jobs of different kinds may share a name: `kind` is `training`, `tuning`, `transform` or
+        `processing`; without it, the newest.
         """
         return self._service.progress(job_name, kind)
 
@@ -162,6 +163,29 @@ class LocalSageMaker:
     def stop_transform_job(self, **request: Any) -> Response:
         """`StopTransformJob`: asks the job to stop, answers at once."""
         return self._service.stop(kinds.TRANSFORM, request)
+
+    # processing jobs
+
+    def create_processing_job(self, **request: Any) -> Response:
+        """`CreateProcessingJob`: starts the job, answers its ARN."""
+        operation = "CreateProcessingJob"
+        wire = self._service.request(operation, request)
+        processing_request.check(wire)
+        record = self._service.create(kinds.PROCESSING, wire, processing_request.new_document)
+        self._service.launch(processing.ProcessingJob(self._site, record.name))
+        return answer(operation, record.document)
+
+    def describe_processing_job(self, **request: Any) -> Response:
+        """`DescribeProcessingJob`."""
+        return self._service.describe(kinds.PROCESSING, request)
+
+    def list_processing_jobs(self, **request: Any) -> Response:
+        """`ListProcessingJobs`."""
+        return self._service.list_all(kinds.PROCESSING, "ListProcessingJobs", request)
+
+    def stop_processing_job(self, **request: Any) -> Response:
+        """`StopProcessingJob`: asks the job to stop, answers at once."""
+        return self._service.stop(kinds.PROCESSING, request)
 
     # models
 

@@ -74,6 +74,11 @@ def place(objects: Sequence[InputObject], directory: Path, *, link: bool) -> Non
             shutil.copyfile(item.path, target)
 
 
+def shard(objects: Sequence[InputObject], index: int, count: int) -> list[InputObject]:
+    """The share of one of `count` hosts in a `ShardedByS3Key` source: the keys in their order, dealt out in turn."""
+    return [item for place_, item in enumerate(sorted(objects, key=lambda one: one.key)) if place_ % count == index]
+
+
 def _linked(source: Path, target: Path) -> bool:
     try:
         os.link(source, target)

@@ -76,6 +76,21 @@ TRANSFORM = Kind(
     missing="Could not find requested job with name: {name}",
 )
 
+PROCESSING = Kind(
+    directory="processing",
+    api="ProcessingJob",
+    arn_type="processing-job",
+    name="ProcessingJobName",
+    arn="ProcessingJobArn",
+    status="ProcessingJobStatus",
+    end_time="ProcessingEndTime",
+    taken=(
+        "ResourceInUse",
+        "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+    ),
+    missing="Could not find requested job with name: {name}",
+)
+
 MODEL = Kind(
     directory="model",
     api="Model",
@@ -88,7 +103,7 @@ MODEL = Kind(
     missing='Could not find model "{arn}".',
 )
 
-KINDS = (TRAINING, TUNING, TRANSFORM, MODEL)
+KINDS = (TRAINING, TUNING, TRANSFORM, PROCESSING, MODEL)
 
 TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
 """Statuses in which a job stays."""

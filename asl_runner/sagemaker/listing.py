@@ -18,6 +18,7 @@ _DEFAULT_ORDER = {
     "TrainingJob": ("CreationTime", "Ascending"),
     "HyperParameterTuningJob": ("Name", "Ascending"),
     "TransformJob": ("CreationTime", "Descending"),
+    "ProcessingJob": ("CreationTime", "Ascending"),
     "Model": ("CreationTime", "Descending"),
 }
 """`SortBy` and `SortOrder` where a request names none, as the API model documents them per operation."""

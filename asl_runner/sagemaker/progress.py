@@ -31,7 +31,7 @@ class JobProgress(Struct, frozen=True, kw_only=True):
     """One job."""
 
     kind: str
-    """`training`, `tuning` or `transform`."""
+    """`training`, `tuning`, `transform` or `processing`."""
     name: str
     status: str
     secondary_status: str

@@ -80,7 +80,7 @@ class Service:
     def progress(self, name: str, kind: str | None = None) -> JobProgress | None:
         """The snapshot of a job this process runs or ran; None for any other.
 
-        Without a `kind` (`training`, `tuning`, `transform`), the newest of those that share the name.
+        Without a `kind` (`training`, `tuning`, `transform`, `processing`), the newest of those that share the name.
         """
         with self._lock:
             found = [

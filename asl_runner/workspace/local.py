@@ -104,7 +104,7 @@ class LocalTarget:
     def job_progress(self, kind: str, name: str) -> JobProgress | None:
         """How a SageMaker job stands that this process runs or ran; None for another. From any thread.
 
-        `kind` is `training`, `tuning` or `transform`.
+        `kind` is `training`, `tuning`, `transform` or `processing`.
         """
         sagemaker: LocalSageMaker | None = self.__dict__.get("sagemaker")
         return None if sagemaker is None else sagemaker.progress(name, kind)

@@ -66,6 +66,39 @@ def test_a_training_job_runs_and_its_model_is_an_object(client: ClientFactory) -
     assert taken.value.response["Error"]["Code"] == "ResourceInUse"
 
 
+def test_a_processing_job_runs_and_its_output_is_an_object(client: ClientFactory) -> None:
+    sagemaker, s3 = client("sagemaker"), client("s3")
+    s3.create_bucket(Bucket="processing-1")
+    script = "import pathlib; pathlib.Path('/opt/ml/processing/out/answer').write_text('42')"
+    s3.put_object(Bucket="processing-1", Key="code/run.py", Body=script.encode())
+    code = {"S3Uri": "s3://processing-1/code/run.py", "LocalPath": "/opt/ml/processing/input/code"}
+    out = {"S3Uri": "s3://processing-1/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
+    arn = sagemaker.create_processing_job(
+        ProcessingJobName="processed",
+        RoleArn=ROLE,
+        AppSpecification={
+            "ImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/run.py"],
+        },
+        ProcessingInputs=[{"InputName": "code", "S3Input": {**code, "S3DataType": "S3Prefix"}}],
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "out", "S3Output": out}]},
+        ProcessingResources={
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10}
+        },
+    )["ProcessingJobArn"]
+    sagemaker.get_waiter("processing_job_completed_or_stopped").wait(
+        ProcessingJobName="processed", WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    described = sagemaker.describe_processing_job(ProcessingJobName="processed")
+    assert described["ProcessingJobStatus"] == "Completed", described.get("FailureReason")
+    assert s3.get_object(Bucket="processing-1", Key="out/answer")["Body"].read() == b"42"
+    pages = sagemaker.get_paginator("list_processing_jobs").paginate(NameContains="processed")
+    assert [each["ProcessingJobArn"] for each in pages.search("ProcessingJobSummaries")] == [arn]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
+    sagemaker.stop_processing_job(ProcessingJobName="processed")
+
+
 def test_models_are_kept_through_a_kill(serve: Callable[..., ServerProcess]) -> None:
     first = serve()
     request = {"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}}
@@ -93,7 +126,7 @@ def test_models_are_kept_through_a_kill(serve: Callable[..., ServerProcess]) -> 
             "1 validation error detected: Value 'a_b' at 'trainingJobName' failed to satisfy constraint: "
             "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
         ),
-        ("list_processing_jobs", {}, "UnknownOperationException", "ListProcessingJobs is not available here"),
+        ("list_labeling_jobs", {}, "UnknownOperationException", "ListLabelingJobs is not available here"),
     ],
 )
 def test_refusals(client: ClientFactory, call: str, request_: dict[str, Any], code: str, message: str) -> None:

@@ -128,6 +128,39 @@ async def test_without_sync_the_api_answers(client: LocalSageMaker) -> None:
     assert client.list_tags(ResourceArn=answer["TrainingJobArn"])["Tags"] == []
 
 
+async def test_a_processing_job(client: LocalSageMaker, tmp_path: Path) -> None:
+    buckets = Buckets(tmp_path / "s3")
+    script = "import sys; open('/opt/ml/output/message', 'w').write('done'); sys.exit(len(sys.argv) - 1)"
+    buckets.put(BUCKET, "code/run.py", script.encode())
+    code = {
+        "S3Uri": f"s3://{BUCKET}/code/run.py",
+        "LocalPath": "/opt/ml/processing/input/code",
+        "S3DataType": "S3Prefix",
+    }
+    request: dict[str, Any] = {
+        "ProcessingJobName": "prepare",
+        "RoleArn": ROLE,
+        "AppSpecification": {
+            "ImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/run.py"],
+        },
+        "ProcessingInputs": [{"InputName": "code", "S3Input": code}],
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+    }
+    tasks = SageMakerTasks(client)
+    result: Any = await tasks(call("createProcessingJob.sync", request))
+    assert (result["ProcessingJobStatus"], result["ExitMessage"]) == ("Completed", "done")
+    assert isinstance(result["ProcessingEndTime"], int)
+    request["AppSpecification"]["ContainerArguments"] = ["one too many"]
+    error, cause = await failure(tasks, call("createProcessingJob.sync", {**request, "ProcessingJobName": "fails"}))
+    assert error == "States.TaskFailed"
+    assert json.loads(cause)["FailureReason"].endswith("exit code: 1")
+    found: Any = await tasks(call("describeProcessingJob", {"ProcessingJobName": "fails"}, "aws-sdk:sagemaker"))
+    assert found["ProcessingJobStatus"] == "Failed"
+
+
 async def test_a_failed_job_fails_the_task_with_its_document(client: LocalSageMaker) -> None:
     error, cause = await failure(SageMakerTasks(client), call("createTrainingJob.sync", training("bad", fail="1")))
     assert error == "States.TaskFailed"

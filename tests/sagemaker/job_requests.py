@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,40 @@ def transform(name: str, model: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+
+
+def processing(
+    name: str, script: str, inputs: Sequence[Any] = (), outputs: Sequence[Any] = (), **changes: Any
+) -> dict[str, Any]:
+    """A request as the SDK's `SKLearnProcessor` sends it: the script is the input `code`."""
+    code = processing_input("code", f"s3://{BUCKET}/code/{script}", "/opt/ml/processing/input/code")
+    return {
+        "ProcessingJobName": name,
+        "RoleArn": ROLE,
+        "AppSpecification": {
+            "ImageUri": SKLEARN,
+            "ContainerEntrypoint": ["python3", f"/opt/ml/processing/input/code/{script}"],
+        },
+        "ProcessingInputs": [*inputs, code],
+        "ProcessingOutputConfig": {"Outputs": list(outputs)},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 30}
+        },
+        **changes,
+    }
+
+
+def processing_input(name: str, uri: str, path: str, **changes: str) -> dict[str, Any]:
+    source = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File", **changes}
+    return {"InputName": name, "S3Input": source}
+
+
+def processing_output(name: str, uri: str, mode: str = "EndOfJob") -> dict[str, Any]:
+    target = {"S3Uri": uri, "LocalPath": f"/opt/ml/processing/{name}", "S3UploadMode": mode}
+    return {"OutputName": name, "S3Output": target}
+
+
 def ended(client: LocalSageMaker, api: str, name: str) -> dict[str, Any]:
     """The Describe document once the job has ended; `api` is as in `TrainingJob`."""
     describe: Callable[..., dict[str, Any]] = getattr(
@@ -124,6 +158,7 @@ def ended(client: LocalSageMaker, api: str, name: str) -> dict[str, Any]:
             "TrainingJob": "describe_training_job",
             "HyperParameterTuningJob": "describe_hyper_parameter_tuning_job",
             "TransformJob": "describe_transform_job",
+            "ProcessingJob": "describe_processing_job",
         }[api],
     )
     while (document := describe(**{f"{api}Name": name}))[f"{api}Status"] not in ("Completed", "Failed", "Stopped"):

@@ -69,7 +69,7 @@ def test_configuration_files(tmp_path: Path) -> None:
 
 def test_checkpoint_path_is_inside_the_tree(tmp_path: Path) -> None:
     tree = written(tmp_path, checkpoints={"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/checks"})
-    assert read_json(tree.checkpoint_config)["LocalPath"] == str(tmp_path / "checks")
+    assert read_json(tree.checkpoint_config)["LocalPath"] == "/opt/ml/checks"
     assert (tmp_path / "checks").is_dir()
 
 
@@ -83,9 +83,8 @@ def test_environment_of_a_training_job(tmp_path: Path) -> None:
     assert variables["AWS_REGION"] == "eu-west-1"
     assert variables["MINE"] == "x"
     assert variables["SM_LOG_LEVEL"] == "10"
-    assert variables["ASL_RUNNER_OPT_ML"] == str(tmp_path)
-    assert variables["SM_MODEL_DIR"] == str(tree.model)
-    assert variables["SM_CHANNEL_TRAIN"] == str(tree.channel("train"))
+    assert variables["SM_MODEL_DIR"] == "/opt/ml/model"
+    assert variables["SM_CHANNEL_TRAIN"] == "/opt/ml/input/data/train"
     assert variables["SM_CHANNELS"] == '["other","train"]'
     assert variables["SM_HP_ETA"] == "0.2"
     assert json.loads(variables["SM_HPS"]) == {"eta": 0.2, "objective": "reg:squarederror"}
@@ -136,15 +135,11 @@ def test_unknown_image_says_what_to_write() -> None:
     assert repository("1.dkr.ecr.eu-west-1.amazonaws.com/team/resnet@sha256:abc") == "resnet"
 
 
-def test_a_container_that_sees_its_tree_elsewhere_is_told_the_places_it_sees(tmp_path: Path) -> None:
-    tree = create_tree(tmp_path / "ml", channels=["train"], seen=Path("/opt/ml"))
+def test_a_container_is_told_the_places_it_sees(tmp_path: Path) -> None:
+    tree = create_tree(tmp_path / "ml", channels=["train"])
     write_training_configuration(
         tree, hyperparameters={}, channels=[{"ChannelName": "train"}], checkpoints={"LocalPath": "/opt/ml/saved"}
     )
     assert (tmp_path / "ml" / "saved").is_dir()
-    assert read_json(tree.checkpoint_config)["LocalPath"] == "/opt/ml/saved"
     variables = training_environment(tree, job_name="j", job_arn="arn", region="us-east-1")
-    assert variables["SM_MODEL_DIR"] == "/opt/ml/model"
-    assert variables["SM_CHANNEL_TRAIN"] == "/opt/ml/input/data/train"
-    assert variables["ASL_RUNNER_OPT_ML"] == "/opt/ml"
-    assert str(tmp_path) not in "".join(variables.values())
+    assert str(tmp_path) not in "".join([*variables.values(), *(path.read_text() for path in tree.config.iterdir())])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from asl_runner.errors import UsageError
+from asl_runner.sagemaker.containers import isolated
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree
 from asl_runner.sagemaker.containers.inference import NotReady, wait_until_ready
 from asl_runner.sagemaker.containers.process import free_port, start
@@ -75,8 +76,39 @@ def test_environment_is_small_and_has_no_credentials(tmp_path: Path, monkeypatch
     """
     spec = spec_of(tmp_path, program, environment={"MINE": "yes"}, threads=3)
     start(spec, lines.append).wait(30)
+    assert lines == ["None", "yes 3 passive", "/opt/ml /opt/ml/tmp", "/opt/ml/code"]
+
+
+def test_every_container_has_an_opt_ml_of_its_own(tmp_path: Path) -> None:
+    program = """
+        import os, pathlib, socket
+        model = pathlib.Path("/opt/ml/model")
+        model.joinpath(os.environ["MINE"]).write_text("made")
+        print(os.listdir(model), os.listdir("/opt").count("ml"), socket.gethostbyname("algo-2"))
+    """
+    lines: dict[str, list[str]] = {"a": [], "b": []}
+    hosts = ("algo-1", "algo-2")
+    running = [
+        start(spec_of(tmp_path / name, program, environment={"MINE": name}, hosts=hosts), said.append)
+        for name, said in lines.items()
+    ]
+    assert all(container.wait(30) for container in running)
+    assert lines == {"a": ["['a'] 1 127.0.0.2"], "b": ["['b'] 1 127.0.0.2"]}
+    assert (tmp_path / "a/ml/model/a").read_text() == "made"
+
+
+def test_where_no_namespace_is_allowed_the_program_is_told_where_its_tree_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolated, "problem", lambda: "not today")
+    program = "import os, sys; print(sys.argv[1], os.environ['MINE'], os.environ['ASL_RUNNER_OPT_ML'], os.getcwd())"
+    spec = spec_of(tmp_path, program, environment={"MINE": "s3://b/opt/ml/x:/opt/ml/y"})
+    container = start(replace(spec, command=(*spec.command, "/opt/ml/processing/x.py")))
+    container.wait(30)
+    word, said = container.log_path.read_text().splitlines()
     root = tmp_path / "ml"
-    assert lines == ["None", "yes 3 passive", f"{root} {root / 'tmp'}", str(root / "code")]
+    assert word.startswith(f"asl_runner: this machine gives no program an /opt/ml of its own (not today). It is {root}")
+    assert said == f"{root}/processing/x.py s3://b/opt/ml/x:{root}/y {root} {root}/code"
 
 
 def test_wait_with_timeout_then_stop(tmp_path: Path) -> None:

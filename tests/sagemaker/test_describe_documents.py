@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 from botocore.parsers import create_parser
-from job_requests import BUCKET, XGBOOST, ended, seed_buckets, training, transform, tuning
+from job_requests import (
+    BUCKET,
+    XGBOOST,
+    ended,
+    processing,
+    processing_output,
+    seed_buckets,
+    training,
+    transform,
+    tuning,
+)
 
 from asl_runner.sagemaker import shapes
 from asl_runner.sagemaker.client import LocalSageMaker
@@ -20,7 +30,12 @@ from asl_runner.service_model import validation
 from asl_runner.storage.buckets import Buckets
 
 RENAMED = {"HyperParameterTuningJob": "describe_hyper_parameter_tuning_job", "Model": "describe_model"}
-DESCRIBE = {"TrainingJob": "describe_training_job", "TransformJob": "describe_transform_job", **RENAMED}
+DESCRIBE = {
+    "TrainingJob": "describe_training_job",
+    "TransformJob": "describe_transform_job",
+    "ProcessingJob": "describe_processing_job",
+    **RENAMED,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +46,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(root: Path) -> Iterator[LocalSageMaker]:
     """Completed, failed and stopped jobs of every kind, and a model."""
-    made = LocalSageMaker(root / "jobs", seed_buckets(root / "s3"), parallelism=2)
+    buckets = seed_buckets(root / "s3")
+    buckets.put(BUCKET, "code/run.py", b"open('/opt/ml/output/message', 'w').write('done')")
+    made = LocalSageMaker(root / "jobs", buckets, parallelism=2)
     made.create_training_job(**training("good", Tags=[{"Key": "team", "Value": "a"}]))
     made.create_training_job(**training("bad", HyperParameters={"num_round": "0"}))
     limited: dict[str, Any] = {
@@ -45,7 +62,11 @@ def client(root: Path) -> Iterator[LocalSageMaker]:
     made.create_model(ModelName="model", PrimaryContainer={"Image": XGBOOST, "ModelDataUrl": artifact})
     made.create_transform_job(**transform("predicted", "model"))
     made.create_transform_job(**transform("empty", "model", TransformInput=_nothing()))
+    output = processing_output("out", f"s3://{BUCKET}/processed")
+    made.create_processing_job(**processing("prepared", "run.py", (), [output], Environment={"A": "b"}))
+    made.create_processing_job(**processing("missing", "none.py", (), [output]))
     for api, names in {
+        "ProcessingJob": ("prepared", "missing"),
         "TrainingJob": ("bad", "late"),
         "HyperParameterTuningJob": ("tuned", "untuned"),
         "TransformJob": ("predicted", "empty"),
@@ -103,6 +124,7 @@ def test_describe_documents_keep_the_shape(client: LocalSageMaker, root: Path, k
         ("ListTrainingJobs", "list_training_jobs", {}),
         ("ListHyperParameterTuningJobs", "list_hyper_parameter_tuning_jobs", {}),
         ("ListTransformJobs", "list_transform_jobs", {}),
+        ("ListProcessingJobs", "list_processing_jobs", {}),
         ("ListModels", "list_models", {}),
         (
             "ListTrainingJobsForHyperParameterTuningJob",

@@ -48,7 +48,7 @@ async def test_what_a_distributed_map_cannot_do_here_is_refused_by_name_before_a
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"
 SAGEMAKER = "arn:aws:states:::sagemaker"
 SDK = "arn:aws:states:::aws-sdk:sagemaker"
-CREATE = "createHyperParameterTuningJob, createModel, createTrainingJob, createTransformJob"
+CREATE = "createHyperParameterTuningJob, createModel, createProcessingJob, createTrainingJob, createTransformJob"
 
 
 def task(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Container:
     def __init__(self, spec: ContainerSpec, process: Launched, on_line: LineCallback | None) -> None:
         self.spec = spec
         self._process = process
+        self._prefix = spec.log_prefix.encode()
         self._on_line = on_line
         self._began = time.monotonic()
         self._ended = threading.Event()
@@ -125,7 +126,7 @@ class Container:
     def _take(self, line: bytes, log: IO[bytes]) -> None:
         """One line into the log and the callback; neither a full disk nor a callback's defect may block the child."""
         try:
-            log.write(line)
+            log.write(self._prefix + line)
             if self._on_line is not None and self._callback_error is None:
                 self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
         except Exception as problem:  # noqa: BLE001 - kept, and raised by `wait` in the caller's thread

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from asl_runner.sagemaker.containers.isolated import OPT_ML
 from asl_runner.sagemaker.containers.tree import Tree
 
 Kind: TypeAlias = Literal["train", "serve", "process"]
@@ -22,10 +23,15 @@ PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 CURRENT_HOST = "algo-1"
 INSTANCE_GROUP = "homogeneousCluster"
 
+_PROCESSING_MEMBERS = (
+    *("ProcessingJobArn", "ProcessingJobName", "AppSpecification", "Environment", "ProcessingInputs"),
+    *("ProcessingOutputConfig", "ProcessingResources", "RoleArn", "StoppingCondition"),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """One container to start."""
+    """One container to start. Its paths are those the program sees, below `/opt/ml`."""
 
     kind: Kind
     tree: Tree
@@ -45,19 +51,22 @@ class ContainerSpec:
     """`ml.m5.large`: what the container may use, where that can be limited."""
     isolated: bool = False
     """`EnableNetworkIsolation`: no network, where that can be had."""
-    working_directory: Path | None = None
+    working_directory: str | None = None
     """None: `code/` of the tree, in Docker that of the image."""
     threads: int | None = None
     """How many CPU threads the program may use; None leaves it to the program."""
     hosts: tuple[str, ...] = (CURRENT_HOST,)
+    """All hosts of the job, whose names it can look up."""
+    log_prefix: str = ""
+    """Put before each line of the log, but not before those given to the line callback."""
 
 
-def create_tree(root: Path, *, channels: Sequence[str] = (), seen: Path | None = None) -> Tree:
+def create_tree(root: Path, *, channels: Sequence[str] = ()) -> Tree:
     """Makes the directories of a private `/opt/ml` below `root`, with one input directory per channel name.
 
-    `seen` is where the container sees the tree, None for `root` itself. Raises `OSError` when they cannot be made.
+    Raises `OSError` when they cannot be made.
     """
-    tree = Tree(root, seen)
+    tree = Tree(root)
     directories = [tree.config, tree.model, tree.output_data, tree.checkpoints, tree.code, tree.temporary]
     for directory in (*directories, tree.input / "data", *map(tree.channel, channels)):
         directory.mkdir(parents=True, exist_ok=True)
@@ -72,6 +81,8 @@ def write_training_configuration(
     input_mode: str = "File",
     resources: Mapping[str, Any] | None = None,
     checkpoints: Mapping[str, Any] | None = None,
+    host: str = CURRENT_HOST,
+    hosts: Sequence[str] = (CURRENT_HOST,),
 ) -> None:
     """Writes the JSON files of `input/config`.
 
@@ -80,21 +91,37 @@ def write_training_configuration(
     """
     _write(tree.hyperparameters, {name: str(value) for name, value in hyperparameters.items()})
     _write(tree.input_data_config, {one["ChannelName"]: _channel(one, input_mode) for one in channels})
-    _write(tree.resource_config, resource_configuration(str((resources or {}).get("InstanceType", "local"))))
+    instance_type = str((resources or {}).get("InstanceType", "local"))
+    _write(tree.resource_config, resource_configuration(instance_type, host, hosts))
     if checkpoints is not None:
-        local_path = str(checkpoints.get("LocalPath") or "/opt/ml/checkpoints")
+        local_path = str(checkpoints.get("LocalPath") or f"{OPT_ML}/checkpoints")
         tree.local(local_path).mkdir(parents=True, exist_ok=True)
-        _write(tree.checkpoint_config, {**checkpoints, "LocalPath": str(tree.inside.local(local_path))})
+        _write(tree.checkpoint_config, {**checkpoints, "LocalPath": local_path})
 
 
-def resource_configuration(instance_type: str) -> dict[str, Any]:
-    """The content of `resourceconfig.json` for a job on one host."""
-    group = {"instance_group_name": INSTANCE_GROUP, "instance_type": instance_type, "hosts": [CURRENT_HOST]}
+def write_processing_configuration(
+    tree: Tree, document: Mapping[str, Any], *, host: str = CURRENT_HOST, hosts: Sequence[str] = (CURRENT_HOST,)
+) -> None:
+    """Writes the JSON files of a processing container's `config`; `document` is the job's Describe document."""
+    kept = {name: document[name] for name in _PROCESSING_MEMBERS if name in document}
+    instance_type = str(document["ProcessingResources"]["ClusterConfig"]["InstanceType"])
+    _write(tree.processing_config / "processingjobconfig.json", kept)
+    _write(tree.processing_config / "resourceconfig.json", resource_configuration(instance_type, host, hosts))
+
+
+def host_names(count: int) -> tuple[str, ...]:
+    """The names of a job's hosts: `algo-1`, `algo-2`, ..."""
+    return tuple(f"algo-{number}" for number in range(1, count + 1))
+
+
+def resource_configuration(instance_type: str, host: str, hosts: Sequence[str]) -> dict[str, Any]:
+    """The content of `resourceconfig.json`."""
+    group = {"instance_group_name": INSTANCE_GROUP, "instance_type": instance_type, "hosts": list(hosts)}
     return {
-        "current_host": CURRENT_HOST,
+        "current_host": host,
         "current_instance_type": instance_type,
         "current_group_name": INSTANCE_GROUP,
-        "hosts": [CURRENT_HOST],
+        "hosts": list(hosts),
         "instance_groups": [group],
         "network_interface_name": "eth0",
     }

@@ -11,7 +11,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from asl_runner.sagemaker.containers.tree import TREE_VARIABLE, Tree
+from asl_runner.sagemaker.containers.isolated import OPT_ML
+from asl_runner.sagemaker.containers.tree import Tree
 
 TOOLKIT_HYPERPARAMETERS = frozenset(
     {
@@ -36,7 +37,8 @@ def training_environment(
 ) -> dict[str, str]:
     """Every variable of a training container, read off the configuration files already in `tree`.
 
-    `requested` is the request's `Environment`; it wins over all others but the location of the tree.
+    Paths are those the program sees, below `/opt/ml`. `requested` is the request's `Environment`, which wins over all
+    others.
     """
     return {
         **toolkit_variables(tree),
@@ -45,7 +47,19 @@ def training_environment(
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         **(requested or {}),
-        TREE_VARIABLE: str(tree.seen),
+    }
+
+
+def processing_environment(
+    *, job_name: str, job_arn: str, region: str, requested: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Every variable of a processing container; `requested` is the request's `Environment`, and wins."""
+    return {
+        "PROCESSING_JOB_NAME": job_name,
+        "PROCESSING_JOB_ARN": job_arn,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        **(requested or {}),
     }
 
 
@@ -54,7 +68,7 @@ def toolkit_variables(tree: Tree) -> dict[str, str]:
     given = _decoded(_read(tree.hyperparameters))
     channels = _read(tree.input_data_config)
     resources = _read(tree.resource_config)
-    inside = tree.inside
+    inside = Tree(OPT_ML)
     user = {name: value for name, value in given.items() if name not in TOOLKIT_HYPERPARAMETERS}
     program = str(given.get("sagemaker_program", ""))
     groups = resources.get("instance_groups", [])

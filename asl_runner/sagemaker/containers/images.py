@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +20,11 @@ NEWEST_XGBOOST = "3.0-5"
 
 REPOSITORIES = {"xgboost": "xgboost", "sagemaker-xgboost": "xgboost"}
 """Repository name of a built-in image, without account, region and tag, to the algorithm."""
+
+PYTHON_REPOSITORIES = frozenset({"sagemaker-scikit-learn", "sagemaker-xgboost"})
+"""Images whose Python this one stands for when a processing job runs a script in them."""
+
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
 
 
 class ImageSetting(Protocol):
@@ -63,14 +68,39 @@ def resolve(image: str, configured: Sequence[ImageSetting] = ()) -> Program:
             return _built_in(image, setting.algorithm or "", setting.environment)
     algorithm = REPOSITORIES.get(repository(image))
     if algorithm is None:
-        raise NotFound(
-            f"No local program is known for the image {image!r}. Built-in images: {', '.join(sorted(REPOSITORIES))} "
-            "(any account, region and tag). Say what stands for it in asl-runner.toml:\n"
-            "  [images]\n"
-            f'  "*/{repository(image)}:*" = {{ command = ["python", "program.py"] }}\n'
-            "`train` or `serve` is added to the command; ASL_RUNNER_OPT_ML tells the program where its /opt/ml is."
-        )
+        raise _unknown(image, REPOSITORIES, "`train` or `serve` is added to the command.")
     return _built_in(image, algorithm, {})
+
+
+def resolve_processing(image: str, configured: Sequence[ImageSetting] = ()) -> Program:
+    """What stands for an image in a processing job: its command is the image's entrypoint, () where it has none.
+
+    Raises `NotFound` for an image nothing is known about, with the configuration to write.
+    """
+    for setting in configured:
+        if fnmatchcase(image, setting.pattern):
+            return Program(image, setting.command or (), None, setting.environment)
+    if repository(image) not in PYTHON_REPOSITORIES:
+        text = "A ContainerEntrypoint of the job replaces the command, and ContainerArguments are added to it."
+        raise _unknown(image, PYTHON_REPOSITORIES, text)
+    return Program(image, ())
+
+
+def with_our_python(command: Sequence[str]) -> tuple[str, ...]:
+    """A command of a Python image: its Python, wherever the image has it, is the one that runs this."""
+    if command and _PYTHON.fullmatch(command[0].rpartition("/")[2]):
+        return (sys.executable, *command[1:])
+    return tuple(command)
+
+
+def _unknown(image: str, known: Iterable[str], hint: str) -> NotFound:
+    return NotFound(
+        f"No local program is known for the image {image!r}. Built-in images: {', '.join(sorted(known))} "
+        "(any account, region and tag). Say what stands for it in asl-runner.toml:\n"
+        "  [images]\n"
+        f'  "*/{repository(image)}:*" = {{ command = ["python", "program.py"] }}\n'
+        f"{hint}"
+    )
 
 
 def repository(image: str) -> str:

@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker.containers import process
 from asl_runner.sagemaker.containers.container import Container, LineCallback
 from asl_runner.sagemaker.containers.contract import ContainerSpec
-from asl_runner.sagemaker.containers.images import ImageSetting, Program, resolve
+from asl_runner.sagemaker.containers.images import ImageSetting, Program, resolve, resolve_processing
 
 
 class Place(Protocol):
     """A place to run containers. All methods may be called from any thread."""
 
     @property
-    def seen(self) -> Path | None:
-        """Where containers see their `/opt/ml` tree; None: where it is. For `create_tree`."""
+    def copies_inputs(self) -> bool:
+        """Whether even a built-in algorithm must be given copies of its inputs, not the bucket's own files."""
 
-    def program(self, image: str) -> Program:
-        """What runs for an image. Raises `NotFound` or `UsageError`, saying what to do."""
+    def program(self, image: str, *, processing: bool = False) -> Program:
+        """What runs for an image, in a processing job its entrypoint.
 
-    def problem(self, image: str) -> str | None:
+        Raises `NotFound` or `UsageError`, saying what to do.
+        """
+
+    def problem(self, image: str, *, processing: bool = False) -> str | None:
         """Why an image could not be run, as far as can be told without running it."""
 
     def prepare(self, image: str) -> None:
@@ -46,17 +48,17 @@ class Place(Protocol):
 class ProcessPlace:
     """Containers as child processes of this one."""
 
-    seen: Path | None = None
+    copies_inputs = False
 
     def __init__(self, images: Sequence[ImageSetting] = ()) -> None:
         self._images = images
 
-    def program(self, image: str) -> Program:
-        return resolve(image, self._images)
+    def program(self, image: str, *, processing: bool = False) -> Program:
+        return (resolve_processing if processing else resolve)(image, self._images)
 
-    def problem(self, image: str) -> str | None:
+    def problem(self, image: str, *, processing: bool = False) -> str | None:
         try:
-            self.program(image)
+            self.program(image, processing=processing)
         except NotFound as unknown:
             return str(unknown)
         return None
@@ -66,6 +68,9 @@ class ProcessPlace:
             process.prepare_program(self.program(image))
 
     def start(self, spec: ContainerSpec, on_line: LineCallback | None = None) -> Container:
+        if spec.kind == "process" and not (spec.entrypoint or self.program(spec.image, processing=True).command):
+            text = f"The image {spec.image} has no program of its own here; give the job a ContainerEntrypoint."
+            raise UsageError(text)
         return process.start(spec, on_line)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -59,6 +59,12 @@ class Stopped(Exception):
     def __init__(self, status: str = "Stopped") -> None:
         super().__init__(status)
         self.status = status
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that says something, cut to 500 characters."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-50:]
+    return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")
 
 
 class Job(ABC):
@@ -115,32 +121,46 @@ class Job(ABC):
         """Replaces the document; `LastModifiedTime`-like members are the change's business."""
         return self.site.records.update(self.kind.directory, self.name, change).document
 
-    def wait_for(self, container: Container, deadline: float | None = None) -> ExitStatus:
-        """Waits for a container to end.
+    def wait_for(self, containers: Sequence[Container], deadline: float | None = None) -> ExitStatus:
+        """Waits for the containers of all hosts to end; one that fails ends the others. The failed status, or the last.
 
-        Raises `Stopped` when the job is to stop or `deadline` (`time.monotonic`) passes; the container is then gone.
+        Raises `Stopped` when the job is to stop or `deadline` (`time.monotonic`) passes; the containers are then gone.
         """
-        while (status := container.wait(_POLL_SECONDS)) is None:
-            if self.stop_requested():
-                self.end(container)
-                raise Stopped
-            if deadline is not None and time.monotonic() >= deadline:
-                self.mark_stopping()
-                self.end(container)
-                raise Stopped("MaxRuntimeExceeded")
+        running, status = list(containers), ExitStatus(0)
+        while running:
+            for container in tuple(running):
+                found = container.wait(_POLL_SECONDS / len(running))
+                if found is None:
+                    continue
+                running.remove(container)
+                status = found
+                if not found.ok:
+                    self.end(*running)
+                    return found
+            self._check_time(running, deadline)
         return status
 
-    def end(self, container: Container) -> None:
+    def _check_time(self, running: Sequence[Container], deadline: float | None) -> None:
+        """Ends what runs and raises `Stopped` when the job is to stop, or its time is over."""
+        if running and self.stop_requested():
+            self.end(*running)
+            raise Stopped
+        if running and deadline is not None and time.monotonic() >= deadline:
+            self.mark_stopping()
+            self.end(*running)
+            raise Stopped("MaxRuntimeExceeded")
+
+    def end(self, *containers: Container) -> None:
         """SIGTERM, then SIGKILL after 120 seconds, or after 3 when everything is closing."""
-        if container.status is not None:
-            return
+        running = [container for container in containers if container.status is None]
         began = time.monotonic()
-        container.signal(15)
-        while container.wait(_POLL_SECONDS) is None:
-            grace = HURRIED_GRACE_SECONDS if self.site.closing.is_set() else _GRACE_SECONDS
-            if time.monotonic() - began >= grace:
-                container.stop(0)
-                return
+        for container in running:
+            container.signal(15)
+        for container in running:
+            while container.wait(_POLL_SECONDS) is None:
+                grace = HURRIED_GRACE_SECONDS if self.site.closing.is_set() else _GRACE_SECONDS
+                if time.monotonic() - began >= grace:
+                    container.stop(0)
 
     def mark_stopping(self) -> None:
         """Shows `Stopping` in the record of a job that is in progress."""

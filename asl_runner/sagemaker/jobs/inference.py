@@ -16,7 +16,7 @@ from asl_runner.sagemaker.containers.process import free_port
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, place
-from asl_runner.sagemaker.jobs.base import Job, Site
+from asl_runner.sagemaker.jobs.base import Job, Site, last_line
 from asl_runner.sagemaker.records import Document
 from asl_runner.storage.names import parse_uri
 
@@ -120,7 +120,7 @@ class Endpoint:
         except (NotFound, UsageError) as error:
             raise JobFailed("ClientError", str(error)) from error
         root = self._job.directory if count == 1 else self._job.directory / f"container-{index + 1}"
-        tree = create_tree(root / "opt" / "ml", seen=site.place.seen)
+        tree = create_tree(root / "opt" / "ml")
         load_model(site, document, tree, root)
         port = free_port()
         local_aws = {} if program.algorithm is not None else site.environment()
@@ -150,7 +150,7 @@ class Endpoint:
         try:
             wait_until_ready(container, port)
         except NotReady as error:
-            raise JobFailed("AlgorithmError", f"{error} {_last_line(self._job.log_path)}".strip()) from error
+            raise JobFailed("AlgorithmError", f"{error} {last_line(self._job.log_path)}".strip()) from error
 
 
 def load_model(site: Site, container: Document, tree: Tree, scratch: Path) -> None:
@@ -172,8 +172,3 @@ def load_model(site: Site, container: Document, tree: Tree, scratch: Path) -> No
         raise JobFailed("ClientError", f"Could not find model data at {url}.") from error
     scratch.mkdir(parents=True, exist_ok=True)
     unpack(archive, tree.model)
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-50:]
-    return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")

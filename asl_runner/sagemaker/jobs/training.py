@@ -20,7 +20,7 @@ from asl_runner.sagemaker.containers.images import Program, repository
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, nothing_found, place
-from asl_runner.sagemaker.jobs.base import Job, Site, Stopped
+from asl_runner.sagemaker.jobs.base import Job, Site, Stopped, last_line
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
 from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Document
@@ -151,9 +151,8 @@ class TrainingJob(Job):
         self._enter("Downloading", TrainingStartTime=moments.now())
         document = self.document
         channels = document.get("InputDataConfig", [])
-        seen = self.site.place.seen
         names = [channel["ChannelName"] for channel in channels]
-        tree = create_tree(self.directory / "opt" / "ml", channels=names, seen=seen)
+        tree = create_tree(self.directory / "opt" / "ml", channels=names)
         specification = document["AlgorithmSpecification"]
         trusted = program.algorithm is not None and "sagemaker_program" not in document["HyperParameters"]
         for channel in channels:
@@ -164,7 +163,7 @@ class TrainingJob(Job):
             if not objects:
                 uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
                 raise JobFailed("ClientError", nothing_found(uri, self.site.region, document.get("RoleArn", "")))
-            place(objects, tree.channel(channel["ChannelName"]), link=trusted and seen is None)
+            place(objects, tree.channel(channel["ChannelName"]), link=trusted and not self.site.place.copies_inputs)
         write_training_configuration(
             tree,
             hyperparameters=document["HyperParameters"],
@@ -204,7 +203,7 @@ class TrainingJob(Job):
         except UsageError as error:
             raise JobFailed("ClientError", str(error)) from error
         limit = document["StoppingCondition"]["MaxRuntimeInSeconds"]
-        return self.wait_for(container, time.monotonic() + limit)
+        return self.wait_for([container], time.monotonic() + limit)
 
     def _upload(self, tree: Tree, *, stopped: bool = False) -> None:
         """`model.tar.gz`, and `output.tar.gz` when the program left something in `output/data`.
@@ -267,6 +266,5 @@ def _reason(tree: Tree, status: ExitStatus, log: Path) -> str:
     """The failure file, or else the log's last line, with the exit code: cut so that the code is still seen."""
     text = tree.read_failure()
     if text is None:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-50:]
-        text = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        text = last_line(log)
     return f"{text.strip()[:960]}, exit code: {status.code}"

@@ -70,7 +70,7 @@ def _checkpoint_directory(tree: Tree) -> Path | None:
     if not tree.checkpoint_config.exists():
         return None
     path = _read(tree.checkpoint_config).get("LocalPath")
-    return Path(path) if path else tree.checkpoints
+    return tree.local(path) if path else tree.checkpoints
 
 
 def _read(path: Path) -> dict[str, Any]:
