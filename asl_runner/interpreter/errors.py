@@ -21,7 +21,7 @@ class Failure(Exception):
 
     `message` is the cause without the words that name a place in a history; `catchable` is false for what Retry and
     Catch never see; `task` says a task reported it (`States.TaskFailed` matches); `heartbeat` that it is a missed
-    heartbeat (`States.HeartbeatTimeout` matches).
+    heartbeat (`States.HeartbeatTimeout` matches); no retry comes before `retry_after` seconds have passed.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Failure(Exception):
         task: bool = False,
         heartbeat: bool = False,
         message: str | None = None,
+        retry_after: float = 0,
     ) -> None:
         super().__init__(error, cause)
         self.error = error
@@ -41,6 +42,7 @@ class Failure(Exception):
         self.catchable = catchable
         self.task = task
         self.heartbeat = heartbeat
+        self.retry_after = retry_after
 
     def output(self) -> dict[str, str | None]:
         """The error output a catcher gets: null stands for what is absent, an empty cause for a timeout (recorded)."""

@@ -121,10 +121,12 @@ class TaskCall(Struct, kw_only=True):
 class TaskFailed(Exception):
     """A task failed: `error` and `cause` are data of the execution, as AWS would write them; either may be None."""
 
-    def __init__(self, error: str | None, cause: str | None) -> None:
+    def __init__(self, error: str | None, cause: str | None, *, retry_after: float = 0) -> None:
+        """`retry_after`: seconds that whoever refused wants to be left alone; no retry comes sooner."""
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+        self.retry_after = retry_after
 
 
 class Tasks(Protocol):

@@ -9,6 +9,9 @@ from asl_runner.definition.model import Catcher, Parallel, Retrier, Working
 from asl_runner.interpreter import errors
 from asl_runner.interpreter.errors import Failure
 
+_LONGEST = 99_999_999
+"""Seconds; the largest number a retrier takes."""
+
 
 def matches(error_equals: Sequence[str], failure: Failure, state: Working) -> bool:
     """Whether a list of error names takes this failure. What is not catchable is never taken, by no name."""
@@ -42,11 +45,16 @@ def find_catcher(state: Working, failure: Failure) -> Catcher | None:
     return None
 
 
-def retry_delay(retrier: Retrier, attempt: int, random: Random) -> float:
-    """Seconds before retry number `attempt` (from 1) of this retrier; full jitter is uniform from zero to that."""
+def retry_delay(retrier: Retrier, attempt: int, random: Random, at_least: float = 0) -> float:
+    """Seconds before retry number `attempt` (from 1) of this retrier; full jitter is uniform from zero to that.
+
+    `at_least` is what the failure itself asks for, as an API does with `Retry-After`.
+    """
     try:
         delay = retrier.interval_seconds * retrier.backoff_rate ** (attempt - 1)
     except OverflowError:
         delay = float("inf")
-    delay = min(delay, retrier.max_delay_seconds or 99_999_999)
-    return random.uniform(0, delay) if retrier.jitter_strategy == "FULL" else delay
+    delay = min(delay, retrier.max_delay_seconds or _LONGEST)
+    if retrier.jitter_strategy == "FULL":
+        delay = random.uniform(0, delay)
+    return max(delay, min(at_least, _LONGEST))

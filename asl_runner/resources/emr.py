@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asl_runner.resources.aws.integrations import Action, Integration, until
+from asl_runner.resources.aws.integrations import Action, Integration, Named, until
 
 _CLUSTER = ("DescribeCluster", "{ClusterId: Answer.ClusterId || Request.ClusterId}", "Cluster.Status.State")
 _CLUSTER_RESULT = "{ClusterId: Cluster.Id, Cluster: Cluster}"
@@ -83,7 +83,17 @@ EMR: Mapping[str, Integration] = {
             "cancelStep": Action(
                 operation="CancelSteps",
                 request="{ClusterId: ClusterId, StepIds: [StepId], StepCancellationOption: StepCancellationOption}",
-                answer="CancelStepsInfoList[0]",
+                answer="{CancelStepsInfo: CancelStepsInfoList[0]}",
+            ),
+            "modifyInstanceFleetByName": Action(
+                operation="ModifyInstanceFleet",
+                named=Named("ListInstanceFleets", "{ClusterId: ClusterId}", "InstanceFleets", "InstanceFleetName"),
+                request="{ClusterId: ClusterId, InstanceFleet: merge(InstanceFleet, {InstanceFleetId: Found})}",
+            ),
+            "modifyInstanceGroupByName": Action(
+                operation="ModifyInstanceGroups",
+                named=Named("ListInstanceGroups", "{ClusterId: ClusterId}", "InstanceGroups", "InstanceGroupName"),
+                request="{ClusterId: ClusterId, InstanceGroups: [merge(InstanceGroup, {InstanceGroupId: Found})]}",
             ),
         },
     ),

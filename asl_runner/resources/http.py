@@ -89,7 +89,7 @@ def result(answer: Answer) -> dict[str, Json]:
     except UnicodeDecodeError:
         body, readable = "", False
     if not 200 <= answer.status < 300:
-        raise TaskFailed(f"States.Http.StatusCode.{answer.status}", body)
+        raise TaskFailed(f"States.Http.StatusCode.{answer.status}", body, retry_after=answer.retry_after)
     if not readable:
         raise TaskFailed(RUNTIME, f"The response body of type {answer.content_type!r} is not text.")
     return {

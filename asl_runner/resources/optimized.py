@@ -145,7 +145,7 @@ INTEGRATIONS: Mapping[str, Integration] = {
         "AmazonBedrockException",
         {
             "createModelCustomizationJob": Action(awaited=_CUSTOMIZATION),
-            "invokeModel": Action(service="bedrock-runtime", json="Body"),
+            "invokeModel": Action(service="bedrock-runtime", json="Body", in_s3=True),
         },
         metadata=False,
     ),
@@ -192,6 +192,8 @@ INTEGRATIONS: Mapping[str, Integration] = {
         "AmazonEKS",
         "AmazonEKSException",
         {
+            "call": Action(kubernetes=("",)),
+            "runJob": Action(kubernetes=("", "sync")),
             "createCluster": Action(awaited=until(*_CLUSTER, "ACTIVE", "FAILED")),
             "deleteCluster": Action(awaited=until(*_CLUSTER, "", "FAILED", gone=True)),
             "createNodegroup": Action(awaited=until(*_NODEGROUP, "ACTIVE", "CREATE_FAILED DEGRADED")),
@@ -234,6 +236,9 @@ def find(resource: Resource) -> tuple[Integration, Action] | None:
 
 def patterns(action: Action) -> Iterator[str]:
     """The patterns an action offers, the plain one first."""
+    if action.kubernetes:
+        yield from action.kubernetes
+        return
     yield ""
     if action.awaited is not None:
         yield "sync"

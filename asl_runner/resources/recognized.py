@@ -16,10 +16,6 @@ _RR_SYNC = frozenset({"", "sync"})
 
 _ELSEWHERE: Mapping[str, frozenset[str]] = {
     "apigateway:invoke": _RR_TOKEN,
-    "eks:call": _RR,
-    "eks:runJob": _RR_SYNC,
-    "elasticmapreduce:modifyInstanceFleetByName": _RR,
-    "elasticmapreduce:modifyInstanceGroupByName": _RR,
     "http:invoke": _RR,
     "lambda:invoke": _RR_TOKEN,
     "sagemaker:createEndpoint": _RR,

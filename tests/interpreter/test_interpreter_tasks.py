@@ -10,7 +10,7 @@ import pytest
 from interpreting import INVOKE, LAMBDA, Answers, failing, one, prefixed, run
 
 from asl_runner.interpreter.limits import Limits
-from asl_runner.interpreter.ports import TaskCall
+from asl_runner.interpreter.ports import TaskCall, TaskFailed
 
 
 def task(**fields: Any) -> dict[str, Any]:
@@ -83,6 +83,22 @@ def test_retry_waits_longer_each_time_then_catch() -> None:
     assert ran.types().count("TaskStateEntered") == 1
     assert ran.sequence()[4:6] == [("TaskFailed", 4), ("TaskScheduled", 5)]
     assert ran.types()[-4:] == ["TaskStateExited", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
+
+
+@pytest.mark.parametrize(
+    "retrier, seconds",
+    [
+        ({"IntervalSeconds": 10}, 100),
+        ({"IntervalSeconds": 10, "MaxDelaySeconds": 20}, 100),
+        ({"IntervalSeconds": 200}, 200),
+        ({"IntervalSeconds": 10, "JitterStrategy": "FULL"}, 100),
+    ],
+)
+def test_a_retry_waits_as_long_as_the_failure_asks(retrier: dict[str, Any], seconds: float) -> None:
+    retry = [{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1, **retrier}]
+    answers = Answers({"S": [TaskFailed("States.Http.StatusCode.429", "slow down", retry_after=100), 1]})
+    ran = run(one({"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Retry": retry}), tasks=answers)
+    assert (ran.output, ran.seconds) == (1, seconds)
 
 
 def test_a_spent_retrier_does_not_hand_over_to_the_next() -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ from asl_runner.interpreter.ports import HttpExchange, TaskCall, TaskFailed
 from asl_runner.resources.apigateway import ApiGatewayTasks
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.http import HttpTasks
+from asl_runner.resources.http_client import Answer
 from asl_runner.resources.http_encoding import form, with_query
 
 Make = Callable[..., TaskCall]
@@ -41,6 +42,8 @@ class Api(BaseHTTPRequestHandler):
             content = json.dumps({"access_token": f"t{self.tokens}", "token_type": "bearer", "for": body}).encode()
         elif path.startswith("/status/"):
             status, content = int(path.removeprefix("/status/")), b'{"sorry": true}'
+        elif path.startswith("/later/"):
+            status, content = 429, b""
         elif path == "/image":
             kind, content = "image/png", b"text"
         elif path == "/binary":
@@ -51,6 +54,8 @@ class Api(BaseHTTPRequestHandler):
             status, content = 401, b""
         self.send_response(status)
         self.send_header("Content-Type", kind)
+        if path.startswith("/later/"):
+            self.send_header("Retry-After", unquote(path.removeprefix("/later/")))
         self.send_header("X-Many", "1")
         self.send_header("X-Many", "2")
         self.send_header("Content-Length", str(len(content)))
@@ -241,6 +246,26 @@ async def test_answers_that_fail_the_task(
     failed = await failure(tasks, task("http:invoke", parameters))
     assert failed.error == error
     assert (failed.cause or "").startswith(cause)
+
+
+@pytest.mark.parametrize(
+    "retry_after, seconds",
+    [("120", 120), ("0", 0), ("soon", 0), ("-5", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
+)
+async def test_an_api_says_when_to_come_back(
+    tasks: HttpTasks, task: Make, api: str, connect: Callable[..., str], retry_after: str, seconds: float
+) -> None:
+    place = f"{api}/later/{quote(retry_after)}"
+    invocation = {"ConnectionArn": connect("plain")}
+    call = task("http:invoke", {"ApiEndpoint": place, "Method": "GET", "InvocationConfig": invocation})
+    failed = await failure(tasks, call)
+    assert failed.error == "States.Http.StatusCode.429"
+    assert failed.retry_after == seconds
+
+
+def test_a_date_to_come_back_counts_from_the_answers_own() -> None:
+    headers = [("Date", "Wed, 21 Oct 2015 07:28:00 GMT"), ("Retry-After", "Wed, 21 Oct 2015 07:29:30 GMT")]
+    assert Answer(503, "Service Unavailable", headers, b"").retry_after == 90
 
 
 async def test_no_answer_and_no_connection(tasks: HttpTasks, task: Make, connect: Callable[..., str]) -> None:

@@ -16,7 +16,8 @@ from asl_runner.resources import optimized
 from asl_runner.resources.aws import models
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.callback import TaskTokens, with_callback
-from asl_runner.resources.optimized_tasks import OptimizedTasks, search
+from asl_runner.resources.optimized_calls import search
+from asl_runner.resources.optimized_tasks import OptimizedTasks
 from asl_runner.resources.registry import OPTIMIZED_SERVICES
 
 Make = Callable[..., TaskCall]
@@ -273,6 +274,74 @@ def test_what_is_a_failure_though_it_ended(awaited: str, document: Any, failed: 
     assert bool(search(found[1].awaited.fault, document)) is failed
 
 
+async def test_an_instance_group_is_changed_by_its_name(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    group = {"Name": "core", "InstanceRole": "CORE", "InstanceType": "m5.large", "InstanceCount": 1}
+    master = {**group, "Name": "first", "InstanceRole": "MASTER"}
+    instances = {"InstanceGroups": [master, group], "KeepJobFlowAliveWhenNoSteps": True}
+    emr = clients.client("emr")
+    cluster = emr.run_job_flow(Name="c", Instances=instances, JobFlowRole="r", ServiceRole="s")["JobFlowId"]
+    change = {"ClusterId": cluster, "InstanceGroupName": "core", "InstanceGroup": {"InstanceCount": 8}}
+    changed = await tasks(task("elasticmapreduce:modifyInstanceGroupByName", change))
+    assert changed.keys() == {"SdkHttpMetadata", "SdkResponseMetadata"}
+    counts = {
+        each["Name"]: each["RequestedInstanceCount"]
+        for each in emr.list_instance_groups(ClusterId=cluster)["InstanceGroups"]
+    }
+    assert counts == {"first": 1, "core": 8}
+    unnamed = await failure(
+        tasks, task("elasticmapreduce:modifyInstanceGroupByName", change | {"InstanceGroupName": "x"})
+    )
+    assert unnamed.error == "ElasticMapReduce.InvalidRequestException"
+    assert (unnamed.cause or "").startswith(f"InstanceGroup with the name x does not exist in cluster {cluster}. (")
+
+
+@pytest.mark.parametrize(
+    "given, problem",
+    [
+        ({"InstanceFleet": {"InstanceFleetId": "if-1"}}, 'The field "InstanceFleetId" is not supported by'),
+        ({"InstanceFleet": 3}, "The value of the field 'InstanceFleet' has an invalid format"),
+        ({"InstanceFleet": None}, "The field 'InstanceFleet' is required but was missing"),
+        ({"InstanceGroup": {}}, 'The field "InstanceGroup" is not supported by Step Functions'),
+    ],
+)
+async def test_a_change_by_name_that_is_refused(tasks: OptimizedTasks, task: Make, given: Any, problem: str) -> None:
+    fleet = {"ClusterId": "j", "InstanceFleetName": "f", "InstanceFleet": {"TargetSpotCapacity": 1}}
+    failed = await failure(tasks, task("elasticmapreduce:modifyInstanceFleetByName", fleet | given))
+    assert failed.error == "States.Runtime"
+    assert problem in (failed.cause or "")
+
+
+async def test_a_model_is_invoked_with_bodies_in_s3(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    s3 = clients.client("s3")
+    s3.create_bucket(Bucket="prompts")
+    s3.put_object(Bucket="prompts", Key="in.json", Body=b'{"prompt": "why"}', ContentType="application/json")
+    sent: list[Any] = []
+    runtime = clients.client("bedrock-runtime")
+    runtime.meta.events.register("before-send.bedrock-runtime.InvokeModel", lambda request, **_: sent.append(request))
+    place = {"S3Uri": "s3://prompts/out.json"}
+    parameters = {"ModelId": "m", "Input": {"S3Uri": "s3://prompts/in.json"}, "Output": place}
+    result = await tasks(task("bedrock:invokeModel", parameters))
+    assert sent[0].body == b'{"prompt": "why"}'
+    assert sent[0].headers["Content-Type"] == b"application/json"
+    assert (result["Body"], result["ContentType"]) == ("s3://prompts/out.json", "application/json")
+    assert s3.get_object(Bucket="prompts", Key="out.json")["Body"].read() == b"{}"
+    assert (await tasks(task("bedrock:invokeModel", {"ModelId": "m", "Body": {"prompt": "why"}})))["Body"] == {}
+
+
+@pytest.mark.parametrize(
+    "given, error, cause",
+    [
+        ({"Input": {"S3Uri": "s3://none/x"}}, "S3.NoSuchBucketException", "The specified bucket does not exist"),
+        ({"Input": {"S3Uri": "/tmp/x"}}, "States.Runtime", "The value of the field 'Input' has an invalid format"),
+        ({"Input": {"S3Uri": "s3://b/x"}, "Body": {}}, "States.Runtime", "'Body' and 'Input' cannot be used together"),
+    ],
+)
+async def test_bodies_that_cannot_be_had(tasks: OptimizedTasks, task: Make, given: Any, error: str, cause: str) -> None:
+    failed = await failure(tasks, task("bedrock:invokeModel", {"ModelId": "m", **given}))
+    assert failed.error == error
+    assert cause in (failed.cause or "")
+
+
 async def test_a_list_with_one_step(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
     instances = {"InstanceCount": 1, "MasterInstanceType": "m5.large", "KeepJobFlowAliveWhenNoSteps": True}
     parameters = {"Name": "x", "Instances": instances, "JobFlowRole": "r", "ServiceRole": "s"}
@@ -290,11 +359,14 @@ def test_the_table_names_operations_there_are() -> None:
     assert set(optimized.INTEGRATIONS) == set(OPTIMIZED_SERVICES)
     for integration in optimized.INTEGRATIONS.values():
         for name, action in integration.actions.items():
+            if action.kubernetes:
+                continue
             known = models.service_model(action.service or integration.service).operation_names
             assert (action.operation or name[:1].upper() + name[1:]) in known
             if action.awaited is not None:
                 assert action.awaited.look in known
                 assert not action.awaited.stop or action.awaited.stop in known
+            assert action.named is None or action.named.look in known
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asl_runner.definition.resource import parse_resource
-from asl_runner.resources.optimized import INTEGRATIONS
+from asl_runner.resources.optimized import INTEGRATIONS, patterns
 from asl_runner.resources.recognized import is_recognized
 
 HERE = "arn:aws:states:::"
@@ -73,7 +73,7 @@ def test_the_documentation_lists_the_table() -> None:
     for service, (actions, awaited, callback) in rows.items():
         table = INTEGRATIONS[service].actions
         assert set(re.findall(r"`(\w+)`", actions)) == set(table)
-        with_sync = {name for name, action in table.items() if action.awaited}
+        with_sync = {name for name, action in table.items() if "sync" in patterns(action)}
         assert set(re.findall(r"`(\w+)`", awaited)) == (set() if awaited.strip() == "all" else with_sync)
         assert awaited.strip() != "all" or with_sync == set(table)
         assert set(re.findall(r"`(\w+)`", callback)) == {name for name, action in table.items() if action.callback}

@@ -139,6 +139,7 @@ async def _answer(frame: Frame, call: TaskCall, deadlines: Deadlines) -> Json:
             cut(failed.cause, limits.cause_characters),
             task=True,
             catchable=failed.error != errors.RUNTIME,
+            retry_after=failed.retry_after,
         ) from failed
 
 

@@ -43,7 +43,8 @@ async def perform(
             chosen = find_retrier(state, failure)
             if chosen is not None and retries[chosen] < state.retry[chosen].max_attempts:
                 retries[chosen] += 1
-                await _back_off(frame, retry_delay(state.retry[chosen], retries[chosen], frame.random))
+                delay = retry_delay(state.retry[chosen], retries[chosen], frame.random, failure.retry_after)
+                await _back_off(frame, delay)
                 continue
             if failed_event is not None and failure.catchable:
                 frame.previous = frame.run.log.record(failed_event, None, frame.previous, frame.path)

@@ -43,9 +43,9 @@ class Refusal(Struct, frozen=True):
         )
 
     @classmethod
-    def of_request(cls, message: str) -> Refusal:
+    def of_request(cls, message: str, code: str = "ValidationException") -> Refusal:
         """The refusal a service would answer to a request that breaks its constraints."""
-        return cls("ValidationException", message, 400, str(uuid4()))
+        return cls(code, message, 400, str(uuid4()))
 
 
 class SdkErrors:

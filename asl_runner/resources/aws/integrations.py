@@ -33,11 +33,26 @@ class Awaited(Struct, frozen=True):
     stop_ask: str = ""
 
 
+class Named(Struct, frozen=True):
+    """What a task names where the API wants an id: the id is found in a list, before the call.
+
+    `look` is the operation that lists, asked with `ask`; `list` is the member with the items, page by page. The item
+    whose `Name` is the task's parameter `name` has the `Id`, which `request` of the action finds as `Found`.
+    """
+
+    look: str
+    ask: str
+    list: str
+    name: str
+
+
 class Action(Struct, frozen=True):
     """One action. `operation` is the API's where the name differs; `request` and `answer` rewrite what goes in and out.
 
     `service` is botocore's name where it is not the integration's, `json` a member of the answer that is JSON text,
-    `callback` says whether `.waitForTaskToken` is offered.
+    `in_s3` says whether that member and the request's of the same name may be objects of S3 instead, `callback`
+    whether `.waitForTaskToken` is offered. `kubernetes` are the patterns of an action that is no operation of the
+    service, but a call of the Kubernetes API of one of its clusters.
     """
 
     service: str = ""
@@ -45,6 +60,9 @@ class Action(Struct, frozen=True):
     request: str = ""
     answer: str = ""
     json: str = ""
+    in_s3: bool = False
+    named: Named | None = None
+    kubernetes: tuple[str, ...] = ()
     callback: bool = False
     awaited: Awaited | None = None
 

@@ -82,7 +82,7 @@ class _Reading:
         if kind in ("string", "character"):
             return given if isinstance(given, str) else compact(given)
         if kind == "blob":
-            return (given if isinstance(given, str) else compact(given)).encode()
+            return given if isinstance(given, bytes) else (given if isinstance(given, str) else compact(given)).encode()
         if kind == "structure" and isinstance(given, dict):
             return self.structure(given, shape, path)
         if kind == "map" and isinstance(given, dict):

@@ -28,8 +28,12 @@ def refusal(operation: str, request: Mapping[str, Any]) -> Refusal | None:
 
 def reworded(operation: str, request: Mapping[str, Any], refused: Refusal) -> Refusal:
     """A refusal of the emulation in AWS's words; what it cannot answer at all is said to be that."""
-    if refused.status >= 500 or refused.code == "UnknownOperationException":
+    if "NotImplementedError" in refused.message or refused.code == "UnknownOperationException":
         return _refused("NotImplemented", f"{operation} is not emulated on this machine.", 501)
+    if refused.status >= 500:
+        # The emulation failed: mostly over something that AWS would say does not exist.
+        text = f"The emulation on this machine has no answer to this {operation}: what it names may not exist."
+        return _refused("NotImplemented", text, 501)
     if operation == "sns.Publish" and refused.code == "NotFound" and "TopicArn" in request:
         return _refused("NotFound", "Topic does not exist", 404)
     return refused
