@@ -275,12 +275,12 @@ class _Reader:
     def image(self, value: Any, where: tuple[str, ...]) -> ImageSetting | None:
         table = {"algorithm": value} if isinstance(value, str) else value
         if not isinstance(table, dict):
-            raise ValueError(f'expected "xgboost" or a table with `command`, found {value!r}')
+            raise ValueError(f'expected "xgboost", "scikit-learn" or a table with `command`, found {value!r}')
         before = len(self.problems)
         fields = self.table(
             table,
             where,
-            {"algorithm": self.one_of("xgboost"), "command": self.words, "environment": self.strings},
+            {"algorithm": self.one_of("xgboost", "scikit-learn"), "command": self.words, "environment": self.strings},
         )
         if ("algorithm" in table) == ("command" in table):
             raise ValueError("expected exactly one of `algorithm` and `command`")

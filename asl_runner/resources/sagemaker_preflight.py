@@ -10,7 +10,7 @@ from asl_runner.errors import NotFound
 from asl_runner.expressions.environment import Json
 from asl_runner.resources.sagemaker import OPTIMIZED, is_awaited
 from asl_runner.sagemaker.client import LocalSageMaker
-from asl_runner.sagemaker.containers.images import ImageSetting, resolve, resolve_processing
+from asl_runner.sagemaker.containers.images import ImageSetting, resolve
 
 _VERBS = ("add_", "create_", "delete_", "describe_", "list_", "stop_", "update_")
 _IMAGE_MEMBERS = ("TrainingImage", "Image", "ImageUri")
@@ -66,7 +66,7 @@ def _pattern_problem(resource: Resource) -> str | None:
 def _image_problem(request: Json, images: Sequence[ImageSetting]) -> str | None:
     for member, image in _images(request):
         try:
-            (resolve_processing if member == "ImageUri" else resolve)(image, images)
+            resolve(image, images, "processing" if member == "ImageUri" else "algorithm")
         except NotFound as unknown:
             return str(unknown)
     return None

@@ -65,11 +65,11 @@ def processing_environment(
 
 def toolkit_variables(tree: Tree) -> dict[str, str]:
     """The `SM_*` variables: strings as they are, None empty, all else compact JSON with sorted keys."""
-    given = _decoded(_read(tree.hyperparameters))
+    given = decoded(_read(tree.hyperparameters))
     channels = _read(tree.input_data_config)
     resources = _read(tree.resource_config)
     inside = Tree(OPT_ML)
-    user = {name: value for name, value in given.items() if name not in TOOLKIT_HYPERPARAMETERS}
+    user = users_own(given)
     program = str(given.get("sagemaker_program", ""))
     groups = resources.get("instance_groups", [])
     values: dict[str, Any] = {
@@ -106,7 +106,7 @@ def toolkit_variables(tree: Tree) -> dict[str, str]:
             "model_dir": str(inside.model),
             "job_name": given.get("sagemaker_job_name"),
         },
-        "user_args": [part for name in sorted(user) for part in (f"--{name}", str(user[name]))],
+        "user_args": user_arguments(user),
         "output_intermediate_dir": str(inside.output / "intermediate"),
     }
     variables = {f"SM_{name.upper()}": _text(value) for name, value in values.items()}
@@ -115,7 +115,22 @@ def toolkit_variables(tree: Tree) -> dict[str, str]:
     return variables
 
 
-def _decoded(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+def users_own(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters a user's script sees."""
+    return {name: value for name, value in hyperparameters.items() if name not in TOOLKIT_HYPERPARAMETERS}
+
+
+def user_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
+    """Hyperparameters as the arguments of a script: `--name value`, `-n value`, a mapping as `a=1,b=2`."""
+    arguments = []
+    for name in sorted(hyperparameters):
+        value = hyperparameters[name]
+        text = ",".join(f"{key}={one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+        arguments += [f"-{name}" if len(name) == 1 else f"--{name}", text]
+    return arguments
+
+
+def decoded(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
     """Each value as JSON where it is JSON, else the string: the SDK encodes some, requests written by hand none."""
     decoded: dict[str, Any] = {}
     for name, value in hyperparameters.items():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import asl_runner
 from asl_runner.errors import NotFound
@@ -21,8 +21,14 @@ NEWEST_XGBOOST = "3.0-5"
 REPOSITORIES = {"xgboost": "xgboost", "sagemaker-xgboost": "xgboost"}
 """Repository name of a built-in image, without account, region and tag, to the algorithm."""
 
-PYTHON_REPOSITORIES = frozenset({"sagemaker-scikit-learn", "sagemaker-xgboost"})
-"""Images whose Python this one stands for when a processing job runs a script in them."""
+FRAMEWORKS = {"sagemaker-scikit-learn": "scikit-learn", "sagemaker-xgboost": "xgboost"}
+"""Repository name of an image whose Python this one stands for when a script runs in it, to its framework."""
+
+FRAMEWORK_VARIABLE = "ASL_RUNNER_FRAMEWORK"
+_SCRIPTS = "asl_runner.sagemaker.algorithms.scripts"
+
+Use: TypeAlias = Literal["algorithm", "script", "processing"]
+"""What an image is started for: its algorithm, a user's script in its place, or a processing job."""
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 
@@ -56,34 +62,32 @@ class Program:
         return (*self.command, argument)
 
 
-def resolve(image: str, configured: Sequence[ImageSetting] = ()) -> Program:
+def resolve(image: str, configured: Sequence[ImageSetting] = (), use: Use = "algorithm") -> Program:
     """The program that stands for the image URI `image`; the first configured glob that matches wins.
 
-    Raises `NotFound` for an image nothing is known about, with the configuration to write.
+    In a processing job its command is the image's entrypoint, () where it has none. Raises `NotFound` for an image
+    nothing is known about, with the configuration to write.
     """
     for setting in configured:
         if fnmatchcase(image, setting.pattern):
             if setting.command is not None:
                 return Program(image, setting.command, None, setting.environment)
-            return _built_in(image, setting.algorithm or "", setting.environment)
-    algorithm = REPOSITORIES.get(repository(image))
-    if algorithm is None:
-        raise _unknown(image, REPOSITORIES, "`train` or `serve` is added to the command.")
-    return _built_in(image, algorithm, {})
+            return _stands_for(image, setting.algorithm or "", use, setting.environment)
+    name = repository(image)
+    if use == "algorithm" and name in REPOSITORIES:
+        return _stands_for(image, REPOSITORIES[name], use, {})
+    if name not in FRAMEWORKS:
+        raise _unknown(image)
+    return _stands_for(image, FRAMEWORKS[name], use, {})
 
 
-def resolve_processing(image: str, configured: Sequence[ImageSetting] = ()) -> Program:
-    """What stands for an image in a processing job: its command is the image's entrypoint, () where it has none.
-
-    Raises `NotFound` for an image nothing is known about, with the configuration to write.
-    """
-    for setting in configured:
-        if fnmatchcase(image, setting.pattern):
-            return Program(image, setting.command or (), None, setting.environment)
-    if repository(image) not in PYTHON_REPOSITORIES:
-        text = "A ContainerEntrypoint of the job replaces the command, and ContainerArguments are added to it."
-        raise _unknown(image, PYTHON_REPOSITORIES, text)
-    return Program(image, ())
+def _stands_for(image: str, name: str, use: Use, environment: Mapping[str, str]) -> Program:
+    if use == "processing":
+        return Program(image, (), None, environment)
+    if use == "script" or name == "scikit-learn":
+        variables = {FRAMEWORK_VARIABLE: name, **_importable(environment)}
+        return Program(image, (sys.executable, "-m", _SCRIPTS), None, variables)
+    return _built_in(image, name, environment)
 
 
 def with_our_python(command: Sequence[str]) -> tuple[str, ...]:
@@ -93,13 +97,14 @@ def with_our_python(command: Sequence[str]) -> tuple[str, ...]:
     return tuple(command)
 
 
-def _unknown(image: str, known: Iterable[str], hint: str) -> NotFound:
+def _unknown(image: str) -> NotFound:
     return NotFound(
-        f"No local program is known for the image {image!r}. Built-in images: {', '.join(sorted(known))} "
-        "(any account, region and tag). Say what stands for it in asl-runner.toml:\n"
+        f"No local program is known for the image {image!r}. Built-in images: "
+        f"{', '.join(sorted({*REPOSITORIES, *FRAMEWORKS}))} (any account, region and tag). "
+        "Say what stands for it in asl-runner.toml:\n"
         "  [images]\n"
         f'  "*/{repository(image)}:*" = {{ command = ["python", "program.py"] }}\n'
-        f"{hint}"
+        "`train` or `serve` is added to the command; in a processing job it is the image's entrypoint."
     )
 
 
@@ -121,8 +126,12 @@ def xgboost_version(image: str) -> str:
 
 
 def _built_in(image: str, algorithm: str, environment: Mapping[str, str]) -> Program:
-    parent = str(Path(asl_runner.__file__).parent.parent)
-    search_path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), parent]))
-    variables = {XGBOOST_VERSION_VARIABLE: xgboost_version(image), "PYTHONPATH": search_path, **environment}
+    variables = {XGBOOST_VERSION_VARIABLE: xgboost_version(image), **_importable(environment)}
     module = f"asl_runner.sagemaker.algorithms.{algorithm}"
     return Program(image, (sys.executable, "-m", module), algorithm, variables)
+
+
+def _importable(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables with which a program of ours finds this package."""
+    parent = str(Path(asl_runner.__file__).parent.parent)
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), parent])), **environment}

@@ -13,7 +13,7 @@ from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker.containers import process
 from asl_runner.sagemaker.containers.container import Container, LineCallback
 from asl_runner.sagemaker.containers.contract import ContainerSpec
-from asl_runner.sagemaker.containers.images import ImageSetting, Program, resolve, resolve_processing
+from asl_runner.sagemaker.containers.images import ImageSetting, Program, Use, resolve
 
 
 class Place(Protocol):
@@ -23,13 +23,13 @@ class Place(Protocol):
     def copies_inputs(self) -> bool:
         """Whether even a built-in algorithm must be given copies of its inputs, not the bucket's own files."""
 
-    def program(self, image: str, *, processing: bool = False) -> Program:
+    def program(self, image: str, use: Use = "algorithm") -> Program:
         """What runs for an image, in a processing job its entrypoint.
 
         Raises `NotFound` or `UsageError`, saying what to do.
         """
 
-    def problem(self, image: str, *, processing: bool = False) -> str | None:
+    def problem(self, image: str, use: Use = "algorithm") -> str | None:
         """Why an image could not be run, as far as can be told without running it."""
 
     def prepare(self, image: str) -> None:
@@ -53,12 +53,12 @@ class ProcessPlace:
     def __init__(self, images: Sequence[ImageSetting] = ()) -> None:
         self._images = images
 
-    def program(self, image: str, *, processing: bool = False) -> Program:
-        return (resolve_processing if processing else resolve)(image, self._images)
+    def program(self, image: str, use: Use = "algorithm") -> Program:
+        return resolve(image, self._images, use)
 
-    def problem(self, image: str, *, processing: bool = False) -> str | None:
+    def problem(self, image: str, use: Use = "algorithm") -> str | None:
         try:
-            self.program(image, processing=processing)
+            self.program(image, use)
         except NotFound as unknown:
             return str(unknown)
         return None
@@ -68,7 +68,7 @@ class ProcessPlace:
             process.prepare_program(self.program(image))
 
     def start(self, spec: ContainerSpec, on_line: LineCallback | None = None) -> Container:
-        if spec.kind == "process" and not (spec.entrypoint or self.program(spec.image, processing=True).command):
+        if spec.kind == "process" and not (spec.entrypoint or self.program(spec.image, "processing").command):
             text = f"The image {spec.image} has no program of its own here; give the job a ContainerEntrypoint."
             raise UsageError(text)
         return process.start(spec, on_line)

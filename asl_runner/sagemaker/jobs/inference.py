@@ -16,6 +16,7 @@ from asl_runner.sagemaker.containers.process import free_port
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, place
+from asl_runner.sagemaker.jobs import code
 from asl_runner.sagemaker.jobs.base import Job, Site, last_line
 from asl_runner.sagemaker.records import Document
 from asl_runner.storage.names import parse_uri
@@ -115,13 +116,16 @@ class Endpoint:
 
     def _start(self, document: Document, index: int, count: int, environment: Mapping[str, str], threads: int) -> None:
         site = self._job.site
-        try:
-            program = site.place.program(document["Image"])
-        except (NotFound, UsageError) as error:
-            raise JobFailed("ClientError", str(error)) from error
+        given = {**document.get("Environment", {}), **environment}
         root = self._job.directory if count == 1 else self._job.directory / f"container-{index + 1}"
         tree = create_tree(root / "opt" / "ml")
         load_model(site, document, tree, root)
+        code.stage(site.buckets, tree, given.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))
+        scripted = "SAGEMAKER_PROGRAM" in given or (tree.model / "code" / "inference.py").is_file()
+        try:
+            program = site.place.program(document["Image"], "script" if scripted else "algorithm")
+        except (NotFound, UsageError) as error:
+            raise JobFailed("ClientError", str(error)) from error
         port = free_port()
         local_aws = {} if program.algorithm is not None else site.environment()
         variables = {"AWS_REGION": site.region, "AWS_DEFAULT_REGION": site.region}
@@ -133,8 +137,7 @@ class Endpoint:
             environment={
                 **local_aws,
                 **program.environment,
-                **document.get("Environment", {}),
-                **environment,
+                **given,
                 **variables,
             },
             image=program.image,

@@ -63,7 +63,7 @@ class ProcessingJob(Job):
 
     def _program(self, document: Document) -> Program:
         try:
-            return self.site.place.program(document["AppSpecification"]["ImageUri"], processing=True)
+            return self.site.place.program(document["AppSpecification"]["ImageUri"], "processing")
         except (NotFound, UsageError) as error:
             raise JobFailed("ClientError", str(error)) from error
 

@@ -16,10 +16,11 @@ from asl_runner.sagemaker.archives import pack
 from asl_runner.sagemaker.containers.container import ExitStatus
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree, write_training_configuration
 from asl_runner.sagemaker.containers.environment import training_environment
-from asl_runner.sagemaker.containers.images import Program, repository
+from asl_runner.sagemaker.containers.images import Program, Use, repository
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, nothing_found, place
+from asl_runner.sagemaker.jobs import code
 from asl_runner.sagemaker.jobs.base import Job, Site, Stopped, last_line
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
 from asl_runner.sagemaker.progress import JobProgress
@@ -154,7 +155,7 @@ class TrainingJob(Job):
         names = [channel["ChannelName"] for channel in channels]
         tree = create_tree(self.directory / "opt" / "ml", channels=names)
         specification = document["AlgorithmSpecification"]
-        trusted = program.algorithm is not None and "sagemaker_program" not in document["HyperParameters"]
+        trusted = program.algorithm is not None
         for channel in channels:
             if (channel.get("InputMode") or specification.get("TrainingInputMode")) == "Pipe":
                 text = f"Channel {channel['ChannelName']}: Pipe mode is not available locally; use File or FastFile."
@@ -164,6 +165,7 @@ class TrainingJob(Job):
                 uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
                 raise JobFailed("ClientError", nothing_found(uri, self.site.region, document.get("RoleArn", "")))
             place(objects, tree.channel(channel["ChannelName"]), link=trusted and not self.site.place.copies_inputs)
+        code.stage(self.site.buckets, tree, code.of_training(document)[1])
         write_training_configuration(
             tree,
             hyperparameters=document["HyperParameters"],
@@ -248,7 +250,8 @@ def output_uri(output_path: str, job_name: str) -> S3Uri:
 def _program(site: Site, document: Document) -> Program:
     specification = document["AlgorithmSpecification"]
     try:
-        return site.place.program(specification["TrainingImage"])
+        use: Use = "script" if code.of_training(document)[0] else "algorithm"
+        return site.place.program(specification["TrainingImage"], use)
     except (NotFound, UsageError) as error:
         raise JobFailed("ClientError", str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib.util import find_spec
@@ -17,6 +18,11 @@ def main(arguments: list[str]) -> int:
     if arguments in (["train"], ["serve"]) and (problem := missing_packages()):
         sys.stderr.write(f"{problem}\n")
         return refuse(Tree.of_this_process(), PlatformError(problem))
+    if arguments in (["train"], ["serve"]) and is_scripted(Tree.of_this_process()):
+        from asl_runner.sagemaker.algorithms.scripts.__main__ import main as run_script
+
+        os.environ.setdefault("ASL_RUNNER_FRAMEWORK", "xgboost")
+        return run_script(arguments)
     if arguments == ["train"]:
         return run_training(Tree.of_this_process())
     if arguments == ["serve"]:
@@ -56,6 +62,12 @@ def run_training(tree: Tree) -> int:
         log(failure_text(error), "ERROR")
         return refuse(tree, error)
     return 0
+
+
+def is_scripted(tree: Tree) -> bool:
+    """Whether the image is to run a user's script instead of the algorithm: what an image with both has to tell."""
+    given = tree.hyperparameters.read_text(encoding="utf-8") if tree.hyperparameters.exists() else ""
+    return bool(os.environ.get("SAGEMAKER_PROGRAM")) or '"sagemaker_program"' in given
 
 
 def refuse(tree: Tree, error: Exception) -> int:

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
+from asl_runner.sagemaker.algorithms.http_server import Answer
 from asl_runner.sagemaker.algorithms.xgboost.csv_format import parse_csv, sniff_delimiter, with_missing
 from asl_runner.sagemaker.algorithms.xgboost.errors import UserError
 from asl_runner.sagemaker.algorithms.xgboost.libsvm_format import parse_libsvm
@@ -29,14 +28,6 @@ MEDIA = {
     "text/x-libsvm": "libsvm",
     "application/x-recordio-protobuf": "recordio-protobuf",
 }
-
-
-class Answer(Struct, frozen=True):
-    """An HTTP response."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "text/plain"
 
 
 class Inference:

@@ -1,181 +1,45 @@
-"""The inference server: `/ping`, `/execution-parameters`, `/invocations` on `SAGEMAKER_BIND_TO_PORT` (8080).
+"""The inference server of the built-in XGBoost.
 
 Worker processes share the listening socket, one per CPU as in the real container, because reading CSV and writing
 numbers holds Python's lock. Every worker answers its connections in threads.
 
-Source: SageMaker developer guide, "How Containers Serve Requests"; aws/sagemaker-xgboost-container, serve.py.
+Source: aws/sagemaker-xgboost-container, serve.py.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
-import socket
-import time
-from collections.abc import Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
+from asl_runner.sagemaker.algorithms.http_server import DEFAULT_PAYLOAD_MB, Server, exit_on_sigterm, listen, number
 from asl_runner.sagemaker.algorithms.xgboost.engine import load_xgboost
-from asl_runner.sagemaker.algorithms.xgboost.inference import Answer, Inference
+from asl_runner.sagemaker.algorithms.xgboost.inference import Inference
 from asl_runner.sagemaker.algorithms.xgboost.output import log
 from asl_runner.sagemaker.containers.tree import Tree
-
-MEGABYTE = 1 << 20
-DEFAULT_PAYLOAD_MB = 6
-BACKLOG = 128
-YIELD_SECONDS = 0.002
-"""How long a worker with one open connection lets idler workers accept the next first."""
 
 
 def serve(tree: Tree) -> int:
     """Serves the model of `tree` until SIGTERM; then 0."""
     load_xgboost()
-    listener = socket.create_server(_address(), backlog=BACKLOG)
-    listener.setblocking(False)
+    listener = listen()
     workers = worker_count()
-    threads = 1 if workers > 1 else _number("OMP_NUM_THREADS")
+    threads = 1 if workers > 1 else number("OMP_NUM_THREADS")
     # Forked before anything has used OpenMP: its threads would not exist in the children.
     children = [child for _ in range(workers - 1) if (child := os.fork())]
     is_first = len(children) == workers - 1
     exit_on_sigterm(children if is_first else [])
     if is_first:
         log(f"Starting {workers} workers on port {listener.getsockname()[1]}")
-    Server(listener, Inference(tree.model, threads=threads), workers).serve_forever(poll_interval=60.0)
+    parameters = {
+        "MaxConcurrentTransforms": workers,
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": DEFAULT_PAYLOAD_MB,
+    }
+    Server(listener, Inference(tree.model, threads=threads), parameters).serve_forever(poll_interval=60.0)
     return 0
-
-
-def exit_on_sigterm(children: list[int]) -> None:
-    """SIGTERM ends this worker and `children` at once.
-
-    Not by an exception: one that a signal handler raises is lost where Python ignores exceptions, as in finalizers.
-    """
-
-    def end(_signal: int, _frame: object) -> None:
-        for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGTERM)
-        os._exit(0)
-
-    signal.signal(signal.SIGTERM, end)
 
 
 def worker_count() -> int:
     """`SAGEMAKER_MODEL_SERVER_WORKERS`, else one per CPU, but no more than transforms will run at once."""
-    cpus = _number("OMP_NUM_THREADS") or os.cpu_count() or 1
-    wanted = _number("SAGEMAKER_MODEL_SERVER_WORKERS") or cpus
-    return max(1, min(wanted, _number("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS") or wanted))
-
-
-class Server(ThreadingHTTPServer):
-    """One worker: accepts from the shared listening socket."""
-
-    daemon_threads = True
-
-    def __init__(self, listener: socket.socket, inference: Inference, workers: int) -> None:
-        super().__init__(("", 0), Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        self.inference = inference
-        self.workers = workers
-        self.connections = 0
-        limit = _number("MAX_CONTENT_LENGTH") or DEFAULT_PAYLOAD_MB * MEGABYTE
-        self.largest_body = max(limit, (_number("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 0) * MEGABYTE)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        time.sleep(YIELD_SECONDS * self.connections)
-        connection, address = self.socket.accept()
-        connection.setblocking(True)
-        return connection, address
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One connection, kept alive between requests."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    server: Server
-
-    def handle(self) -> None:
-        self.server.connections += 1
-        try:
-            with contextlib.suppress(ConnectionError):
-                super().handle()
-        finally:
-            self.server.connections -= 1
-
-    def do_GET(self) -> None:
-        if self.path == "/ping":
-            self._send(Answer(200))
-        elif self.path == "/execution-parameters":
-            parameters = {
-                "MaxConcurrentTransforms": self.server.workers,
-                "BatchStrategy": "MULTI_RECORD",
-                "MaxPayloadInMB": DEFAULT_PAYLOAD_MB,
-            }
-            self._send(Answer(200, json.dumps(parameters).encode(), "application/json"))
-        else:
-            self._send(Answer(404, b"Not Found"))
-
-    def do_POST(self) -> None:
-        if self.path != "/invocations":
-            self._send(Answer(404, b"Not Found"))
-            return
-        body = self._body()
-        if body is None:
-            self._send(Answer(413, f"The payload is larger than {self.server.largest_body} bytes".encode()))
-            return
-        headers = self.headers
-        self._send(self.server.inference.invoke(body, headers.get("Content-Type"), headers.get("Accept")))
-
-    def _body(self) -> bytes | None:
-        """The request's body, also a chunked one; None when it is too large."""
-        limit = self.server.largest_body
-        kept: list[bytes] = []
-        size = 0
-        # A body that is too large is read to its end all the same: a client does not read answers while it sends.
-        for part in self._parts():
-            size += len(part)
-            if size <= limit:
-                kept.append(part)
-        return b"".join(kept) if size <= limit else None
-
-    def _parts(self) -> Iterable[bytes]:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            yield from self._chunks()
-            return
-        rest = int(self.headers.get("Content-Length") or 0)
-        while rest > 0 and (part := self.rfile.read(min(rest, MEGABYTE))):
-            rest -= len(part)
-            yield part
-
-    def _chunks(self) -> Iterable[bytes]:
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            yield self.rfile.read(size)
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            continue
-
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        if answer.status != 204:
-            self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not logged: a batch transform makes thousands."""
-
-
-def _address() -> tuple[str, int]:
-    port = _number("SAGEMAKER_BIND_TO_PORT")
-    return (os.environ.get("SAGEMAKER_BIND_TO_HOST", "127.0.0.1"), 8080 if port is None else port)
-
-
-def _number(variable: str) -> int | None:
-    text = os.environ.get(variable, "")
-    return int(text) if text.isdigit() else None
+    cpus = number("OMP_NUM_THREADS") or os.cpu_count() or 1
+    wanted = number("SAGEMAKER_MODEL_SERVER_WORKERS") or cpus
+    return max(1, min(wanted, number("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS") or wanted))

@@ -1,0 +1,1 @@
+"""Script mode: a user's own training and inference code, run as the toolkits inside SageMaker's images run it."""
