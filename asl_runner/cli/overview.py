@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
     "run": "Run a state machine and print its output",
+    "translate": "Print the state machine a SageMaker pipeline becomes",
     "validate": "Check definitions and report every problem",
     "list": "List the executions kept here, newest first",
     "describe": "Show one execution: status, times, input, output",

@@ -36,7 +36,7 @@ Exit codes: 0 valid, 2 usage (a file that is not there), 3 invalid.""",
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail as errors do.")
 def command(files: tuple[str, ...], format_: str, strict: bool) -> int:
-    """Check definitions, JSON or YAML, and report every problem in one go.
+    """Check definitions, JSON or YAML, and report every problem in one go; those of SageMaker Pipelines, too.
 
     A FILE of - is standard input. Each problem has its place in the file, a stable code (docs/diagnostics.md) and,
     where there is one, a hint.
@@ -51,17 +51,21 @@ validate = command
 
 
 def _check(file: str) -> Checked:
-    from asl_runner.definition import check
+    from asl_runner.definition import check_read, read_document
     from asl_runner.definition.render import Checked
+    from asl_runner.definition.walk import all_states
+    from asl_runner.sagemaker import pipelines
 
     source = read_definition(file)
     name = "<stdin>" if file == "-" else file
-    from asl_runner.definition.walk import all_states
-
     try:
-        machine, diagnostics = check(source, name=name)
+        document = read_document(source, name=name)
     except OSError as problem:
         raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
+    if pipelines.is_pipeline(document.value):
+        pipeline, diagnostics = pipelines.check(document)
+        return Checked(file=name, diagnostics=diagnostics, states=None if pipeline is None else len(pipeline.steps))
+    machine, diagnostics = check_read(document)
     states = None if machine is None else sum(1 for _ in all_states(machine))
     return Checked(file=name, diagnostics=diagnostics, states=states)
 

@@ -86,6 +86,14 @@ CODES: dict[str, Code] = {
         "warning", "PASS_RESULT_IS_STATIC", "Path in a static result", "Use `Parameters` to compute the result."
     ),
     "ASL504": Code("warning", "", "`End: false`", "It means nothing; remove it."),
+    "PIP101": Code("error", "", "Pipeline: required field missing", "Add the field."),
+    "PIP102": Code("error", "", "Pipeline: wrong type", "Give a value of the kind shown."),
+    "PIP103": Code("error", "", "Pipeline: value not allowed", "Use one of the values shown."),
+    "PIP201": Code("error", "", "Pipeline: bad or duplicate name", "Give every step and parameter a name of its own."),
+    "PIP202": Code("error", "", "Pipeline: nothing of that name", "Name a step, parameter or file the pipeline has."),
+    "PIP203": Code("error", "", "Pipeline: steps wait for each other", "Remove one of the dependencies shown."),
+    "PIP204": Code("error", "", "Pipeline: not an expression", "Write `Get`, `Std:Join` or `Std:JsonGet` as shown."),
+    "PIP301": Code("error", "", "Pipeline: step that cannot run here", "Do what the note says."),
 }
 
 

@@ -66,12 +66,13 @@ def test_schema_accepts_expressions_and_placeholders(definition: dict[str, objec
 
 
 def test_every_code_is_documented_and_used() -> None:
-    package = REPOSITORY / "asl_runner/definition"
+    rooms = [REPOSITORY / "asl_runner/definition", REPOSITORY / "asl_runner/sagemaker/pipelines"]
     used = {
         code
-        for path in package.rglob("*.py")
+        for room in rooms
+        for path in room.rglob("*.py")
         if path.name != "codes.py"
-        for code in re.findall(r"ASL\d{3}", path.read_text(encoding="utf-8"))
+        for code in re.findall(r"(?:ASL|PIP)\d{3}", path.read_text(encoding="utf-8"))
     }
 
     assert used == set(CODES)

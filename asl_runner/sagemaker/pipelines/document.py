@@ -1,0 +1,244 @@
+"""A pipeline definition as values: its parameters, and its steps with those inside conditions among them.
+
+Every problem of a document is found in one go, each with its place in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from asl_runner.definition.diagnostics import Diagnostic, InvalidDefinition, Report, did_you_mean
+from asl_runner.definition.json_text import Path
+from asl_runner.definition.source import Document, Source, read_document
+from asl_runner.expressions.environment import Json
+from asl_runner.sagemaker.pipelines.kinds import EXCEPTION_TYPES, KINDS, PARAMETER_TYPES
+
+_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+_NAME_RULE = "1 to 64 letters, digits, - and _"
+
+
+class Parameter(Struct, frozen=True, kw_only=True):
+    """One parameter of a pipeline."""
+
+    name: str
+    type: str
+    """`String`, `Integer`, `Float` or `Boolean`."""
+    default: Json | UnsetType = UNSET
+    values: tuple[str, ...] = ()
+    """What it may be; empty for anything of its type."""
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One step, wherever it stands."""
+
+    name: str
+    type: str
+    arguments: dict[str, Json]
+    fields: dict[str, Json]
+    """The step as written."""
+    path: Path
+    """Where it stands in the document."""
+    depends_on: tuple[str, ...] = ()
+    parent: tuple[str, bool] | None = None
+    """The condition it stands in, and in which branch: True for `IfSteps`."""
+
+    @property
+    def file_names(self) -> dict[str, dict[str, str]]:
+        """Its property files by name."""
+        found: Any = self.fields.get("PropertyFiles") or []
+        return {one["PropertyFileName"]: one for one in found}
+
+
+class Pipeline(Struct, frozen=True, kw_only=True):
+    """A definition that can be run."""
+
+    name: str
+    """What messages call the document."""
+    parameters: tuple[Parameter, ...]
+    steps: tuple[Step, ...]
+    """All steps in the order of the text, a condition before those inside it."""
+    text: str
+
+    def step(self, name: str) -> Step | None:
+        """The step of a name."""
+        return next((step for step in self.steps if step.name == name), None)
+
+
+def is_pipeline(value: Json) -> bool:
+    """Whether a document is meant to be a pipeline definition: it has steps and no states."""
+    return isinstance(value, dict) and isinstance(value.get("Steps"), list) and "States" not in value
+
+
+def read(source: Source | Document, *, name: str | None = None, only: Collection[str] = ()) -> Pipeline:
+    """The pipeline of a definition. Raises `InvalidDefinition` with all problems. `only`: see `check`."""
+    document = source if isinstance(source, Document) else read_document(source, name=name)
+    pipeline, diagnostics = check(document, only)
+    if pipeline is None:
+        raise InvalidDefinition(diagnostics, document.name)
+    return pipeline
+
+
+def check(document: Document, only: Collection[str] = ()) -> tuple[Pipeline | None, list[Diagnostic]]:
+    """The pipeline and all problems of a document; None where any is an error.
+
+    With `only`, the names of the steps that are to run, others may be of types that cannot run here.
+    """
+    from asl_runner.sagemaker.pipelines.graph import check_graph
+
+    report = Report()
+    for problem in document.problems:
+        report.add(problem.code, problem.message, (), hint=problem.hint, text_offset=problem.offset)
+    pipeline = None
+    if not report.has_errors:
+        pipeline = _Reader(report, only).pipeline(document)
+    if pipeline is not None and not report.has_errors:
+        check_graph(pipeline, report)
+    return (None if report.has_errors else pipeline), report.finish(document) if report.count else []
+
+
+class _Reader:
+    """Reads the parts of one document, reporting what is wrong with each."""
+
+    def __init__(self, report: Report, only: Collection[str]) -> None:
+        self._report = report
+        self._only = only
+        self._names: dict[str, Path] = {}
+
+    def pipeline(self, document: Document) -> Pipeline | None:
+        value = document.value
+        if not isinstance(value, dict):
+            self._wrong(value, (), "an object")
+            return None
+        parameters = tuple(self._parameters(value.get("Parameters") or [], ("Parameters",)))
+        steps = tuple(self._steps(value.get("Steps"), ("Steps",), None))
+        if not steps and not self._report.has_errors:
+            self._report.add("PIP103", "A pipeline has at least one step", ("Steps",))
+        return Pipeline(name=document.name, parameters=parameters, steps=steps, text=document.json_text)
+
+    def _parameters(self, items: Json, path: Path) -> Iterator[Parameter]:
+        names = set()
+        for place, one in self._objects(items, path):
+            name, type_ = self._text(one, "Name", place), self._text(one, "Type", place)
+            if name in names:
+                self._report.add("PIP201", f"There are two parameters {name!r}", (*place, "Name"))
+            names.add(name)
+            if type_ and type_ not in PARAMETER_TYPES:
+                self._not_allowed(type_, (*place, "Type"), PARAMETER_TYPES)
+                continue
+            values = one.get("EnumValues") or []
+            if not isinstance(values, list):
+                self._wrong(values, (*place, "EnumValues"), "a list")
+                continue
+            yield Parameter(name=name, type=type_, default=one.get("DefaultValue", UNSET), values=tuple(values))
+
+    def _steps(self, items: Json, path: Path, parent: tuple[str, bool] | None) -> Iterator[Step]:
+        for place, one in self._objects(items, path):
+            step = self._step(one, place, parent)
+            if step is None:
+                continue
+            yield step
+            if step.type == "Condition":
+                for field, outcome in (("IfSteps", True), ("ElseSteps", False)):
+                    inner = step.arguments.get(field) or []
+                    yield from self._steps(inner, (*place, "Arguments", field), (step.name, outcome))
+
+    def _step(self, one: dict[str, Json], place: Path, parent: tuple[str, bool] | None) -> Step | None:
+        name, type_ = self._text(one, "Name", place), self._text(one, "Type", place)
+        if name and not _NAME.fullmatch(name):
+            self._report.add("PIP201", f"{name!r} is not the name of a step", (*place, "Name"), expected=_NAME_RULE)
+        if name in self._names:
+            text = f"There are two steps {name!r}; names are unique, inside conditions, too"
+            self._report.add("PIP201", text, (*place, "Name"))
+        self._names[name] = place
+        if type_ and type_ not in KINDS:
+            self._not_allowed(type_, (*place, "Type"), tuple(KINDS))
+        arguments = one.get("Arguments", {})
+        if not isinstance(arguments, dict):
+            self._wrong(arguments, (*place, "Arguments"), "an object")
+        depends_on = one.get("DependsOn") or []
+        if not isinstance(depends_on, list) or not all(isinstance(other, str) for other in depends_on):
+            self._wrong(depends_on, (*place, "DependsOn"), "a list of names of steps")
+        if self._report.has_errors and not (name and type_ in KINDS and isinstance(arguments, dict)):
+            return None
+        self._members(one, type_, place)
+        return Step(
+            name=name,
+            type=type_,
+            arguments=arguments,
+            fields=one,
+            path=place,
+            depends_on=tuple(other for other in depends_on if isinstance(other, str)),
+            parent=parent,
+        )
+
+    def _members(self, one: dict[str, Json], type_: str, place: Path) -> None:
+        """What a step of this type has to have, and what all may have."""
+        kind = KINDS[type_]
+        if kind.refusal and (not self._only or one["Name"] in self._only):
+            text = f"A step of type {type_} cannot run here"
+            self._report.add("PIP301", text, (*place, "Type"), note=kind.refusal)
+        for field in kind.required:
+            if field not in one:
+                self._missing(field, place)
+        for field in kind.required_arguments:
+            if isinstance(one.get("Arguments"), dict) and field not in one["Arguments"]:
+                self._missing(field, (*place, "Arguments"))
+        for files_at, file in self._objects(one.get("PropertyFiles") or [], (*place, "PropertyFiles")):
+            for field in ("PropertyFileName", "OutputName", "FilePath"):
+                self._text(file, field, files_at)
+        for output_at, output in self._objects(one.get("OutputParameters") or [], (*place, "OutputParameters")):
+            self._text(output, "OutputName", output_at)
+        if one.get("RetryPolicies") and not kind.retries:
+            allowed = ", ".join(name for name, other in KINDS.items() if other.retries)
+            text = f"A step of type {type_} has no retry policies"
+            self._report.add("PIP103", text, (*place, "RetryPolicies"), expected=f"a step of type {allowed}")
+        for policy_at, policy in self._objects(one.get("RetryPolicies") or [], (*place, "RetryPolicies")):
+            self._policy(policy, policy_at)
+
+    def _policy(self, policy: dict[str, Json], place: Path) -> None:
+        types = policy.get("ExceptionType")
+        if not isinstance(types, list) or not types:
+            self._wrong(types, (*place, "ExceptionType") if "ExceptionType" in policy else place, "a list of types")
+        else:
+            for index, type_ in enumerate(types):
+                if type_ not in EXCEPTION_TYPES:
+                    self._not_allowed(str(type_), (*place, "ExceptionType", index), EXCEPTION_TYPES)
+        for field in ("IntervalSeconds", "BackoffRate", "MaxAttempts", "ExpireAfterMin"):
+            number = policy.get(field, 1)
+            if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
+                self._wrong(number, (*place, field), "a positive number")
+
+    def _objects(self, items: Json, path: Path) -> Iterator[tuple[Path, dict[str, Json]]]:
+        if not isinstance(items, list):
+            self._wrong(items, path, "a list")
+            return
+        for index, one in enumerate(items):
+            if isinstance(one, dict):
+                yield (*path, index), one
+            else:
+                self._wrong(one, (*path, index), "an object")
+
+    def _text(self, one: Mapping[str, Json], field: str, place: Path) -> str:
+        value = one.get(field)
+        if isinstance(value, str) and value:
+            return value
+        if field not in one:
+            self._missing(field, place)
+        else:
+            self._wrong(value, (*place, field), "a text")
+        return ""
+
+    def _missing(self, field: str, place: Path) -> None:
+        self._report.add("PIP101", f"{field} is missing", place)
+
+    def _wrong(self, value: Json, path: Path, expected: str) -> None:
+        self._report.add("PIP102", f"Expected {expected}", path, found=value)
+
+    def _not_allowed(self, value: str, path: Path, allowed: tuple[str, ...]) -> None:
+        text = f"{value!r} is not allowed here"
+        hint = did_you_mean(value, allowed)
+        self._report.add("PIP103", text, path, expected=", ".join(allowed), hint=hint)
