@@ -21,6 +21,7 @@ FLOORS: list[set[str]] = [
     {"configuration"},
     {"workspace"},
     {"endpoint"},
+    {"testing"},
     {"cli"},
     {"__main__"},
 ]

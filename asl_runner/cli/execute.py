@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,17 +12,19 @@ from msgspec import Struct
 
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.event_loop import load_asyncio
-from asl_runner.cli.inputs import machine_name, read_definition, read_input
+from asl_runner.cli.inputs import read_definition, read_input
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
 from asl_runner.definition import load
 from asl_runner.definition.model import StateMachine
+from asl_runner.definition.names import machine_name
+from asl_runner.endpoint.on_demand import served_for
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
 from asl_runner.workspace import Workspace
-from asl_runner.workspace.preflight import needs_endpoint, written_tasks
+from asl_runner.workspace.preflight import written_tasks
 
 if TYPE_CHECKING:
     from asl_runner.resources.mocks.tasks import Mocks
@@ -84,7 +85,9 @@ async def _run(
     name = machine_name(request.file)
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible(None if style == "none" else STOPPING))
-        async with workspace, _served(workspace, machine, mocks, said=style != "none"):
+        async with workspace, served_for(workspace, machine, () if mocks is None else mocks.states) as server:
+            if server is not None and style != "none":
+                click.echo(f"Serving the workspace to AWS clients at {server.url} while it runs.", err=True)
             progress = None
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
@@ -106,23 +109,6 @@ async def _run(
             interruption.on_signal(running.stop)
             await running.result()
     return running.record, interruption.exit_code
-
-
-@asynccontextmanager
-async def _served(
-    workspace: Workspace, machine: StateMachine, mocks: Mocks | None, *, said: bool
-) -> AsyncIterator[None]:
-    """Serves the workspace to AWS clients while a machine runs whose tasks need them to answer."""
-    mocked = () if mocks is None else mocks.states
-    if not needs_endpoint([(name, task) for name, task in written_tasks(machine) if name not in mocked]):
-        yield
-        return
-    from asl_runner.endpoint.server import Server
-
-    async with Server(workspace, port=0) as server:
-        if said:
-            click.echo(f"Serving the workspace to AWS clients at {server.url} while it runs.", err=True)
-        yield
 
 
 def _print(record: ExecutionRecord, *, as_json: bool, said: bool) -> None:

@@ -31,16 +31,6 @@ def read_definition(file: str) -> Path | bytes:
     return path
 
 
-def machine_name(file: str) -> str:
-    """The state machine's name: the file's, without `.asl.json` and the like, in characters AWS allows in a name."""
-    import re
-
-    if file == "-":
-        return "stdin"
-    name = re.sub(r"(\.asl)?(\.(json|yaml|yml))?$", "", Path(file).name)
-    return re.sub(r"[^\w.-]+", "-", name).strip("-")[:80] or "state-machine"
-
-
 def read_input(text: str | None) -> Json:
     """The execution's input from `--input`: JSON, `@file`, or `-`; `{}` when not given. Raises `UsageError`."""
     if text is None:

@@ -6,6 +6,7 @@ COMMANDS: dict[str, str] = {
     "run": "Run a state machine and print its output",
     "translate": "Print the state machine a SageMaker pipeline becomes",
     "validate": "Check definitions and report every problem",
+    "test": "Run the tests in case files (*.asl-test.yaml)",
     "list": "List the executions kept here, newest first",
     "describe": "Show one execution: status, times, input, output",
     "history": "Show what happened in an execution, event by event",

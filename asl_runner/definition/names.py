@@ -24,6 +24,19 @@ def _is_forbidden(character: str) -> bool:
     )
 
 
+def machine_name(file: str) -> str:
+    """A state machine's name: its file's, without `.asl.json` and the like, in characters AWS allows in a name.
+
+    `-` is standard input.
+    """
+    import re
+
+    if file == "-":
+        return "stdin"
+    name = re.sub(r"(\.asl)?(\.(json|yaml|yml))?$", "", file.replace("\\", "/").rpartition("/")[2])
+    return re.sub(r"[^\w.-]+", "-", name).strip("-")[:80] or "state-machine"
+
+
 def map_label(state: str, label: str | None, machine_arn: str) -> str:
     """The label of a distributed Map in ARNs: its own, or one made up, the same in all of a machine's executions.
 

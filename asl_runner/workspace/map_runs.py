@@ -47,6 +47,8 @@ class LiveMapRun:
         self._workspace = workspace
         self._clock = clock
         self._ended = ended
+        running = workspace.running(parent.arn)
+        self._mocks = None if running is None else running.mocks
         self._children: list[ChildRecord] = []
         self._changed: Callable[[], None] = lambda: None
         self._express = request.state.execution_type == "EXPRESS"
@@ -118,7 +120,7 @@ class LiveMapRun:
         before = self._children[index] if index < len(self._children) else None
         arn = before.arn if before is not None and not self._express else record.arn
         try:
-            running = await self._begun(record, input, before)
+            running = await self._begun(record, input, before, index)
             # From now on the execution holds the clock itself; at its end we do again.
             running.when_done(self._clock.hold)
             self._clock.release()
@@ -133,10 +135,13 @@ class LiveMapRun:
             return ChildEnd(True, msgspec.json.decode(outcome.output or b"null"))
         return ChildEnd(False, _described(running.record))
 
-    async def _begun(self, record: ExecutionRecord, input: Json, before: ChildRecord | None) -> RunningExecution:
+    async def _begun(
+        self, record: ExecutionRecord, input: Json, before: ChildRecord | None, index: int
+    ) -> RunningExecution:
         workspace = self._workspace
         if before is None:
-            return await workspace.launch(self._machine, input, record, clock=self._clock, taken=False)
+            mocks = None if self._mocks is None else self._mocks.for_item(index)
+            return await workspace.launch(self._machine, input, record, clock=self._clock, taken=False, mocks=mocks)
         if self._express:
             return await workspace.restart(self._machine, input, record, before.arn, clock=self._clock)
         kept = await asyncio.to_thread(workspace.writable.execution, before.arn)

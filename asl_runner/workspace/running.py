@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asl_runner.interpreter.map_runs import OpenMapRun
     from asl_runner.interpreter.ports import Clock, Tasks
     from asl_runner.interpreter.restored import Restored
+    from asl_runner.resources.mocks.tasks import Mocks
 
 Observer: TypeAlias = Callable[[Sequence[Event]], None]
 """Is told every batch of events on its way to the journal; must be quick, and not change it."""
@@ -50,6 +51,7 @@ def run(
     missing: Callable[[Resource], str | None] = lambda resource: None,
     open_map_run: OpenMapRun | None = None,
     restored: Restored | None = None,
+    mocks: Mocks | None = None,
 ) -> RunningExecution:
     """Begins to run an execution that the store is keeping or about to keep; `ended` is called at its end.
 
@@ -70,13 +72,14 @@ def run(
         alias_arn=record.alias_arn,
     )
     journal = KeptJournal(store, record.arn, observers, durable=not express)
+    tasks = tasks if mocks is None else mocks.over(tasks, clock)
     ports = Ports(
         clock=clock, journal=journal, tasks=tasks, seed=_seed(record), missing=missing, open_map_run=open_map_run
     )
     if express:
         limits = replace(limits, history_events=None, duration_seconds=EXPRESS_SECONDS)
     execution = Execution(machine, input, info, ports, limits=limits, input_text=record.input, restored=restored)
-    return RunningExecution(record, execution, journal, clock, ended)
+    return RunningExecution(record, execution, journal, clock, ended, mocks)
 
 
 def _seed(record: ExecutionRecord) -> str:
@@ -101,7 +104,10 @@ class RunningExecution:
         journal: KeptJournal,
         clock: Clock,
         ended: Callable[[RunningExecution], object],
+        mocks: Mocks | None = None,
     ) -> None:
+        self.mocks = mocks
+        """What answers its Tasks instead of the world, and those of the children of its distributed Maps."""
         self.record = record
         """As it was at the start, from `result` on as it ended."""
         self._execution = execution

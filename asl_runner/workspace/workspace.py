@@ -66,8 +66,11 @@ class Workspace:
         clock: Clock | Literal["real", "virtual"] = "real",
         observers: Sequence[Observer] = (),
         mocks: Mocks | None = None,
+        seed: str | None = None,
     ) -> RunningExecution:
         """Starts an execution, which is then kept here. `name` defaults to a new UUID. `mocks` answer its Tasks.
+
+        Executions of the same `seed` draw the same random numbers; by default each has one of its own.
 
         Raises `UsageError` for a name or input AWS would not take and for a Task that cannot run here (the message says
         what to configure), `ExecutionExists` for a name that is taken, `WorkspaceError` when nothing can be written.
@@ -86,7 +89,7 @@ class Workspace:
             mocks.bind(machine)
         self.local.check(machine, () if mocks is None else mocks.states)
         ticking = _clock(clock)
-        record = self._record(machine, machine_name, name, text, ticking.now())
+        record = self._record(machine, machine_name, name, text, ticking.now(), seed or uuid.uuid4().hex)
         return await self.launch(machine, input, record, clock=ticking, observers=observers, taken=given, mocks=mocks)
 
     async def launch(
@@ -187,7 +190,7 @@ class Workspace:
             input,
             record,
             store,
-            self.local.tasks if mocks is None else mocks.over(self.local.tasks, ticking),
+            self.local.tasks,
             clock=ticking,
             limits=self._limits(),
             region=self.configuration.region,
@@ -196,6 +199,7 @@ class Workspace:
             missing=lambda activity: self._missing(activity, mocks),
             open_map_run=lambda request: self._open_map_run(record, ticking, request),
             restored=restored,
+            mocks=mocks,
         )
         if self._watch is None:
             self._watch = StopWatch(store, self._running)
@@ -341,7 +345,7 @@ class Workspace:
         return self._writing
 
     def _record(
-        self, machine: StateMachine, machine_name: str, name: str, text: bytes, start: float
+        self, machine: StateMachine, machine_name: str, name: str, text: bytes, start: float, seed: str
     ) -> ExecutionRecord:
         prefix = f"arn:aws:states:{self.configuration.region}:{self.configuration.account}"
         return ExecutionRecord(
@@ -353,7 +357,7 @@ class Workspace:
             input=text,
             start=start,
             role_arn=self.configuration.role_arn,
-            seed=uuid.uuid4().hex,
+            seed=seed,
         )
 
 

@@ -42,7 +42,7 @@ def test_cases_are_chosen_by_the_arn(tmp_path: Path, serve: Callable[..., Server
     assert (found["status"], found["output"], found["stateMachineArn"]) == ("SUCCEEDED", '{"ok":1}', arn)
     quick = states.start_sync_execution(stateMachineArn=f"{create(states, 'quick', 'EXPRESS')}#retried")
     assert (quick["status"], quick["output"]) == ("SUCCEEDED", '{"ok":1}')
-    with pytest.raises(ClientError, match="has no 'retired': did you mean 'retried'"):
+    with pytest.raises(ClientError, match="no 'retired': did you mean 'retried'"):
         states.start_execution(stateMachineArn=f"{arn}#retired")
     with pytest.raises(ClientError, match="mock of 'U' is for no Task"):
         states.start_execution(stateMachineArn=f"{arn}#other")

@@ -177,6 +177,13 @@ async def test_some_states_are_done_for_real(tmp_path: Path) -> None:
     assert ran.output == {"a": 1, "b": "real"}
 
 
+async def test_results_are_values_of_json(tmp_path: Path) -> None:
+    assert (await run(tmp_path, task(), Mocks({"T": {"pair": (1, 2)}}))).output == {"pair": [1, 2]}
+    for answer in ({True: 1}, lambda input: object()):
+        with pytest.raises(UsageError, match="mock of 'T' gives a value that JSON cannot hold"):
+            await run(tmp_path, task(), Mocks({"T": answer}))
+
+
 async def test_a_mock_for_no_task_gets_the_near_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"mock of 'Tt' is for no Task of the state machine: did you mean 'T'\?"):
         await run(tmp_path, task(), Mocks({"Tt": 1}))
@@ -199,10 +206,10 @@ async def test_files_of_step_functions_local_are_read_as_they_are(tmp_path: Path
 @pytest.mark.parametrize(
     "machine, case, change, message",
     [
-        ("orders", "refused", {}, r"mocks.json: StateMachines has no 'orders': did you mean 'order'\?"),
-        ("order", "refusd", {}, r"TestCases has no 'refusd': did you mean 'refused'\?"),
-        ("order", None, {}, r"which test case\? Say --case with one of 'refused'"),
-        ("order", "refused", {"MockedResponses": {}}, r"MockedResponses has no 'busy twice'"),
+        ("orders", "refused", {}, r"mocks.json:1:\d+: StateMachines: no 'orders': did you mean 'order'\?"),
+        ("order", "refusd", {}, r"TestCases: no 'refusd': did you mean 'refused'\?"),
+        ("order", None, {}, r"TestCases: which one\? Say --case with one of 'refused'"),
+        ("order", "refused", {"MockedResponses": {}}, r"MockedResponses: no 'busy twice'"),
         ("order", "refused", {"MockedResponses": {"busy twice": {"x": {"Return": 1}}}}, r"busy twice.x: expected the"),
         ("order", "refused", {"MockedResponses": {"busy twice": {"0": {}}}}, r"busy twice.0: expected exactly one of"),
         (
@@ -241,15 +248,15 @@ async def test_files_of_our_own_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("T: 5", r"mocks.yaml: T: expected `return:`.*found 5"),
-        ("T: {retrun: 5}", r"T has 'retrun': did you mean 'return'\?"),
+        ("T: 5", r"mocks.yaml:1:4: T: expected `return:`.*found 5"),
+        ("T: {retrun: 5}", r"mocks.yaml:1:5: T.retrun: did you mean 'return'\?"),
         ("T: {return: 5, raise: E}", r"T: expected .*, and one only"),
         ("T: {raise: {name: E}}", r"T.raise: expected the name of an error"),
         ("T: [{return: 1}, {after: 3}]", r"T\[1\]: expected"),
         ("T: {return: 1, after: -1}", r"T.after: expected seconds"),
         ("T: {items: {x: {return: 1}}}", r"T.items: expected the indices"),
-        ("- 1", "holds no object"),
-        ("T: [", "neither JSON nor YAML"),
+        ("- 1", "expected an object"),
+        ("T: [", r"mocks.yaml:1:5: Not valid YAML"),
     ],
 )
 def test_what_is_wrong_in_a_file_of_our_own(tmp_path: Path, text: str, message: str) -> None:

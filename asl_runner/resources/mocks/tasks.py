@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from asl_runner.definition.model import StateMachine, Task
 from asl_runner.definition.walk import all_states
@@ -45,6 +48,7 @@ class Mocks:
         self._validate: Mode = validate
         self._invocations: Counter[tuple[str, int | None]] = Counter()
         self._activities: frozenset[str] = frozenset()
+        self._item: int | None = None
 
     @property
     def states(self) -> frozenset[str]:
@@ -70,10 +74,15 @@ class Mocks:
         """Whether this activity, by its ARN, is mocked, so that it need not exist."""
         return activity in self._activities
 
-    def over(self, tasks: Tasks, clock: Clock, *, item: int | None = None) -> Tasks:
-        """The port: mocks first, `tasks` for everything else. `item`: the index of the item that a child execution of
-        a distributed Map is for."""
-        return _MockTasks(self, tasks, clock, item)
+    def for_item(self, index: int) -> Mocks:
+        """The same mocks for the child execution of a distributed Map that this item is for; they count together."""
+        view = copy.copy(self)
+        view._item = index
+        return view
+
+    def over(self, tasks: Tasks, clock: Clock) -> Tasks:
+        """The port: mocks first, `tasks` for everything else."""
+        return _MockTasks(self, tasks, clock, self._item)
 
     def checked(self, call: TaskCall, value: Json) -> Json:
         """A result that was made at run time. Raises `Mismatch`."""
@@ -134,11 +143,11 @@ class _MockTasks:
             _begin(call)
         match answer:
             case Returns(value):
-                return value
+                return _json(value, call.state)
             case Raises(error, cause):
                 raise TaskFailed(error, cause)
             case Calls(function):
-                return self._mocks.checked(call, await _called(function, call))
+                return self._mocks.checked(call, _json(await _called(function, call), call.state))
             case After(seconds, then, beat):
                 await self._wait(call, seconds, beat)
                 return await self._give(call, then, begun=True)
@@ -169,6 +178,14 @@ def _begin(call: TaskCall) -> None:
         call.started(None)
     elif call.resource.pattern:
         call.submitted({})
+
+
+def _json(value: Any, state: str) -> Json:
+    """A result as JSON has it: a tuple is a list. Raises `UsageError` for what JSON cannot hold."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(value))
+    except (TypeError, ValueError) as problem:
+        raise UsageError(f"The mock of {state!r} gives a value that JSON cannot hold: {problem}.") from None
 
 
 async def _called(function: Any, call: TaskCall) -> Json:
