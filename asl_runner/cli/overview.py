@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {
     "list": "List the executions kept here, newest first",
     "describe": "Show one execution: status, times, input, output",
     "history": "Show what happened in an execution, event by event",
+    "graph": "Draw a state machine or what an execution made of it",
     "stop": "Stop a running execution",
     "serve": "Serve the workspace as an AWS endpoint",
     "completion": "Print the completion script of a shell",
