@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asl_runner.graph import PIXELS, Drawing, Mark, Node, dot, draw, mermaid, svg, text
@@ -97,6 +97,7 @@ def check_box(box: Any) -> None:
             assert node.y - 0.2 <= y <= node.y + node.height + 0.2, edge
 
 
+@settings(deadline=None, max_examples=50)
 @given(scopes())
 def test_nothing_overlaps_and_every_arrow_meets_its_states(document: dict[str, Any]) -> None:
     drawing = draw(document, PIXELS)
