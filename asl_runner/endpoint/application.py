@@ -23,6 +23,7 @@ from asl_runner.endpoint.rest import HttpRequest, RestApi
 from asl_runner.endpoint.stepfunctions import OPERATIONS, StepFunctions
 from asl_runner.endpoint.wsgi import WsgiPart
 from asl_runner.errors import WorkspaceError
+from asl_runner.sagemaker.runtime_app import RuntimeApplication, is_runtime
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.wsgi import Application as WsgiApplication
@@ -68,6 +69,7 @@ class Application:
         self._functions: RestApi | None = None
         self._sagemaker: JsonApi | None = None
         self._others = WsgiPart(self._load_others)
+        self._runtime = WsgiPart(lambda: RuntimeApplication(lambda: workspace.local.sagemaker))
         self._polls: set[asyncio.Task[Answer]] = set()
         self._requests: set[asyncio.Task[Any]] = set()
         self._ending = False
@@ -82,6 +84,7 @@ class Application:
         self.end_polls()
         await self.stepfunctions.close()
         await asyncio.to_thread(self._others.close)
+        await asyncio.to_thread(self._runtime.close)
 
     def end_polls(self) -> None:
         """Ends long polls: there will be nothing for them any more."""
@@ -131,12 +134,14 @@ class Application:
         if prefix == b"AWSStepFunctions" or service == b"states":
             name = name if prefix == b"AWSStepFunctions" else b""
             await self._states_api(name.decode("latin-1"), headers, receive, send)
+        elif not prefix and is_runtime(scope["path"]) and service in (b"", b"sagemaker"):
+            await self._other(self._runtime, scope, headers, receive, send)
         elif prefix == b"SageMaker" or service == b"sagemaker":
             await self._jobs(scope, name.decode("latin-1"), headers, receive, send)
         elif not prefix and _is_lambda(scope, service):
             await self._lambda(scope, headers, receive, send)
         else:
-            await self._other(scope, headers, receive, send)
+            await self._other(self._others, scope, headers, receive, send)
 
     async def _lambda(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         if self._functions is None:
@@ -202,13 +207,15 @@ class Application:
             poll.cancel()
             gone.cancel()
 
-    async def _other(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+    async def _other(
+        self, part: WsgiPart, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
         body = await read_body(receive, self._limit)
         if body is None:
             refused = too_large_answer(self._limit, as_json=b"x-amz-target" in headers)
             await _send(send, refused, close=True)
             return
-        await self._others.answer(scope, body, send)
+        await part.answer(scope, body, send)
 
     def _load_others(self) -> WsgiApplication:
         from asl_runner.storage.server import Unavailable, load_application

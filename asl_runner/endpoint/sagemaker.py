@@ -40,6 +40,16 @@ OPERATIONS: dict[str, str] = {
     "DescribeModel": "describe_model",
     "ListModels": "list_models",
     "DeleteModel": "delete_model",
+    "CreateEndpointConfig": "create_endpoint_config",
+    "DescribeEndpointConfig": "describe_endpoint_config",
+    "ListEndpointConfigs": "list_endpoint_configs",
+    "DeleteEndpointConfig": "delete_endpoint_config",
+    "CreateEndpoint": "create_endpoint",
+    "UpdateEndpoint": "update_endpoint",
+    "UpdateEndpointWeightsAndCapacities": "update_endpoint_weights_and_capacities",
+    "DescribeEndpoint": "describe_endpoint",
+    "ListEndpoints": "list_endpoints",
+    "DeleteEndpoint": "delete_endpoint",
     "AddTags": "add_tags",
     "DeleteTags": "delete_tags",
     "ListTags": "list_tags",
@@ -52,7 +62,7 @@ _OWN_TYPES = frozenset(kind.arn_type for kind in KINDS)
 
 _RECORDS = re.compile(
     "(Create|Describe|List|Update|Delete|Start|Stop|Associate|Disassociate)"
-    "(NotebookInstance|Experiment|Trial|Domain|ModelPackage|ModelCard|FeatureGroup|Endpoint)\\w*"
+    "(NotebookInstance|Experiment|Trial|Domain|ModelPackage|ModelCard|FeatureGroup)\\w*"
 )
 """What moto keeps as records. Its jobs would only say that they ran."""
 

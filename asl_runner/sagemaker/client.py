@@ -20,6 +20,7 @@ from typing import Any
 from asl_runner.sagemaker import kinds, listing, rules, trials
 from asl_runner.sagemaker.containers.images import ImageSetting
 from asl_runner.sagemaker.containers.place import ProcessPlace
+from asl_runner.sagemaker.endpoints import Endpoints
 from asl_runner.sagemaker.jobs import model, processing, processing_request, training, transform, tuning, tuning_request
 from asl_runner.sagemaker.jobs.base import Site
 from asl_runner.sagemaker.jobs.slots import Slots
@@ -68,6 +69,7 @@ class LocalSageMaker:
             closing=threading.Event(),
         )
         self._service = Service(self._site, reuse_names=reuse_names)
+        self._endpoints = Endpoints(self._service)
 
     def close(self) -> None:
         """Stops every job of this process and waits for their end; children are gone, statuses say `Stopped`."""
@@ -207,6 +209,52 @@ class LocalSageMaker:
     def delete_model(self, **request: Any) -> Response:
         """`DeleteModel`: frees the name."""
         return self._service.delete(kinds.MODEL, request)
+
+    # endpoints
+
+    def create_endpoint_config(self, **request: Any) -> Response:
+        """`CreateEndpointConfig`."""
+        return self._endpoints.create_config(request)
+
+    def describe_endpoint_config(self, **request: Any) -> Response:
+        """`DescribeEndpointConfig`."""
+        return self._service.describe(kinds.ENDPOINT_CONFIG, request)
+
+    def list_endpoint_configs(self, **request: Any) -> Response:
+        """`ListEndpointConfigs`."""
+        return self._service.list_all(kinds.ENDPOINT_CONFIG, "ListEndpointConfigs", request)
+
+    def delete_endpoint_config(self, **request: Any) -> Response:
+        """`DeleteEndpointConfig`: frees the name."""
+        return self._service.delete(kinds.ENDPOINT_CONFIG, request)
+
+    def create_endpoint(self, **request: Any) -> Response:
+        """`CreateEndpoint`: starts the containers, answers the ARN."""
+        return self._endpoints.create(request)
+
+    def update_endpoint(self, **request: Any) -> Response:
+        """`UpdateEndpoint`: another configuration takes the place of the one there."""
+        return self._endpoints.update(request)
+
+    def update_endpoint_weights_and_capacities(self, **request: Any) -> Response:
+        """`UpdateEndpointWeightsAndCapacities`."""
+        return self._endpoints.update_weights(request)
+
+    def describe_endpoint(self, **request: Any) -> Response:
+        """`DescribeEndpoint`."""
+        return self._service.describe(kinds.ENDPOINT, request)
+
+    def list_endpoints(self, **request: Any) -> Response:
+        """`ListEndpoints`."""
+        return self._service.list_all(kinds.ENDPOINT, "ListEndpoints", request)
+
+    def delete_endpoint(self, **request: Any) -> Response:
+        """`DeleteEndpoint`: ends the containers and frees the name."""
+        return self._endpoints.delete(request)
+
+    def invoke_endpoint(self, **request: Any) -> Response:
+        """`InvokeEndpoint` of SageMaker Runtime; `Body` is bytes, in and out."""
+        return self._endpoints.invoke(request)
 
     # tags
 

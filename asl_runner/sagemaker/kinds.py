@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class Kind(Struct, frozen=True, kw_only=True):
-    """One kind of job, or the model."""
+    """One kind of job, or of what is kept."""
 
     directory: str
     """Folder below the jobs directory."""
@@ -24,6 +24,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     status: str | None
     """The member that holds the status; None for what has none."""
     end_time: str | None
+    """The member that holds when it ended; None for what has no end."""
     taken: tuple[str, str]
     """Error code and message when the name is taken."""
     missing: str
@@ -103,7 +104,31 @@ MODEL = Kind(
     missing='Could not find model "{arn}".',
 )
 
-KINDS = (TRAINING, TUNING, TRANSFORM, PROCESSING, MODEL)
+ENDPOINT_CONFIG = Kind(
+    directory="endpoint-config",
+    api="EndpointConfig",
+    arn_type="endpoint-config",
+    name="EndpointConfigName",
+    arn="EndpointConfigArn",
+    status=None,
+    end_time=None,
+    taken=("ValidationException", 'Cannot create already existing endpoint configuration "{arn}".'),
+    missing='Could not find endpoint configuration "{arn}".',
+)
+
+ENDPOINT = Kind(
+    directory="endpoint",
+    api="Endpoint",
+    arn_type="endpoint",
+    name="EndpointName",
+    arn="EndpointArn",
+    status="EndpointStatus",
+    end_time=None,
+    taken=("ValidationException", 'Cannot create already existing endpoint "{arn}".'),
+    missing='Could not find endpoint "{arn}".',
+)
+
+KINDS = (TRAINING, TUNING, TRANSFORM, PROCESSING, MODEL, ENDPOINT_CONFIG, ENDPOINT)
 
 TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
 """Statuses in which a job stays."""

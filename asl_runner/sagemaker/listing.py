@@ -19,6 +19,8 @@ _DEFAULT_ORDER = {
     "HyperParameterTuningJob": ("Name", "Ascending"),
     "TransformJob": ("CreationTime", "Descending"),
     "ProcessingJob": ("CreationTime", "Ascending"),
+    "EndpointConfig": ("CreationTime", "Descending"),
+    "Endpoint": ("CreationTime", "Descending"),
     "Model": ("CreationTime", "Descending"),
 }
 """`SortBy` and `SortOrder` where a request names none, as the API model documents them per operation."""

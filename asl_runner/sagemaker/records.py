@@ -106,6 +106,16 @@ class Records:
             self._put(updated)
             return updated
 
+    def adopt(self, kind: str, name: str) -> Record:
+        """Makes this process the owner of a record. Raises `KeyError` when unknown."""
+        with self._lock:
+            record = self.read(kind, name)
+            if record is None:
+                raise KeyError(name)
+            updated = msgspec.structs.replace(record, owner=self.owner)
+            self._put(updated)
+            return updated
+
     def tag(self, kind: str, name: str, tags: dict[str, str]) -> Record:
         """Adds tags, replacing those of the same key."""
         with self._lock:
@@ -133,7 +143,13 @@ class Records:
             known = self.read(kind, name) is not None
             self._mine.pop((kind, name), None)
         if known:
-            shutil.rmtree(self.directory(kind, name), ignore_errors=True)
+            directory = self.directory(kind, name)
+            # Moved away in one step: the name is free at once, and nobody sees a part of what is being removed.
+            leaving = directory.with_name(f".{name}.{uuid.uuid4().hex}")
+            with contextlib.suppress(OSError):
+                directory.rename(leaving)
+                directory = leaving
+            shutil.rmtree(directory, ignore_errors=True)
         return known
 
     def all(self, kind: str, prefix: str = "") -> Iterator[Record]:

@@ -161,7 +161,8 @@ class Service:
 
     def _settled(self, kind: Kind, record: Record) -> Record:
         status = str(kind.status)
-        if kind.status is None or record.document[status] in TERMINAL or not self.site.records.is_orphan(record):
+        # What has no end is there also when the process that ran it is not.
+        if kind.end_time is None or record.document[status] in TERMINAL or not self.site.records.is_orphan(record):
             return record
         trials = self.trials_of(record.document) if kind is TUNING else []
         document = orphans.ended(kind, record.document, trials, moments.now())

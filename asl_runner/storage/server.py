@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
 
 from asl_runner.errors import WorkspaceError
@@ -22,15 +22,27 @@ MOTO = "moto>=5.2.5,<6"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
+Beside: TypeAlias = tuple[Callable[[str], bool], Application]
+
+
 class LocalAws:
     """An HTTP endpoint on the loopback interface that answers AWS's API.
+
+    `beside` is an application that answers before, and which paths it answers.
 
     The port is open at once, so `endpoint_url` can be handed to child processes; the rest (moto is half a second of
     imports) is loaded when the first connection arrives. Use it as a context manager, or call `close`.
     """
 
-    def __init__(self, buckets: Buckets, *, region: str = "us-east-1", account: str = "123456789012") -> None:
-        self._buckets, self._region, self._account = buckets, region, account
+    def __init__(
+        self,
+        buckets: Buckets,
+        *,
+        region: str = "us-east-1",
+        account: str = "123456789012",
+        beside: Beside | None = None,
+    ) -> None:
+        self._buckets, self._region, self._account, self._beside = buckets, region, account, beside
         self._lock = threading.Lock()
         self._application: Application | None = None
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -55,7 +67,8 @@ class LocalAws:
         """
         with self._lock:
             if self._application is None:
-                self._application = load_application(self._buckets, region=self._region, account=self._account)
+                own = load_application(self._buckets, region=self._region, account=self._account)
+                self._application = own if self._beside is None else _Both(own, *self._beside)
             return self._application
 
     def close(self) -> None:
@@ -162,6 +175,18 @@ class _Dispatcher:
             if self._others is None:
                 self._others = _load_others()
             return self._others
+
+
+class _Both:
+    """One application for the paths it knows, another for all others."""
+
+    def __init__(self, others: Application, knows: Callable[[str], bool], first: Application) -> None:
+        self._others, self._knows, self._first = others, knows, first
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        signed = signed_for(environ)
+        known = signed not in ("s3", "s3express") and self._knows(environ.get("PATH_INFO", ""))
+        return (self._first if known else self._others)(environ, start_response)
 
 
 class Unavailable:

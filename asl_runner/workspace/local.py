@@ -189,9 +189,15 @@ class LocalTarget:
     @_Made
     def aws(self) -> LocalAws:
         """The AWS endpoint that unmodified boto3 code talks to."""
+        from asl_runner.sagemaker.runtime_app import RuntimeApplication, is_runtime
         from asl_runner.storage.server import LocalAws
 
-        return LocalAws(self.buckets, region=self._configuration.region, account=self._configuration.account)
+        return LocalAws(
+            self.buckets,
+            region=self._configuration.region,
+            account=self._configuration.account,
+            beside=(is_runtime, RuntimeApplication(lambda: self.sagemaker)),
+        )
 
     @_Made
     def clients(self) -> AwsClients:

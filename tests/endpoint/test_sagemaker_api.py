@@ -99,6 +99,48 @@ def test_a_processing_job_runs_and_its_output_is_an_object(client: ClientFactory
     sagemaker.stop_processing_job(ProcessingJobName="processed")
 
 
+def test_an_endpoint_answers_the_runtimes_client(client: ClientFactory) -> None:
+    sagemaker, s3, runtime = client("sagemaker"), client("s3"), client("sagemaker-runtime")
+    seed(s3, "endpoint-1")
+    sagemaker.create_training_job(**training("served", "endpoint-1"))
+    sagemaker.get_waiter("training_job_completed_or_stopped").wait(
+        TrainingJobName="served", WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    artifact = sagemaker.describe_training_job(TrainingJobName="served")["ModelArtifacts"]["S3ModelArtifacts"]
+    sagemaker.create_model(
+        ModelName="served", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifact}
+    )
+    variant = {
+        "VariantName": "all",
+        "ModelName": "served",
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+        "InitialVariantWeight": 1.0,
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName="served", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="served", EndpointConfigName="served")
+    fast = {"Delay": 1, "MaxAttempts": 60}
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="served", WaiterConfig=fast)
+    answer = runtime.invoke_endpoint(
+        EndpointName="served", Body=b"0.1,0.2,0.3", ContentType="text/csv", Accept="application/json"
+    )
+    assert 0 < json.loads(answer["Body"].read())["predictions"][0]["score"] < 3
+    assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("application/json", "all")
+    with pytest.raises(runtime.exceptions.ModelError) as refused:
+        runtime.invoke_endpoint(EndpointName="served", Body=b"x", ContentType="image/png")
+    assert refused.value.response["OriginalStatusCode"] == 415
+    assert refused.value.response["OriginalMessage"].startswith("Content-type image/png not supported")
+    with pytest.raises(ClientError, match="Endpoint nobody of account 123456789012 not found") as unknown:
+        runtime.invoke_endpoint(EndpointName="nobody", Body=b"x")
+    assert unknown.value.response["Error"]["Code"] == "ValidationError"
+    with pytest.raises(ClientError, match="Only InvokeEndpoint answers here"):
+        runtime.invoke_endpoint_async(EndpointName="served", InputLocation="s3://endpoint-1/x")
+    listed = sagemaker.get_paginator("list_endpoints").paginate(StatusEquals="InService").search("Endpoints")
+    assert [each["EndpointName"] for each in listed] == ["served"]
+    sagemaker.delete_endpoint(EndpointName="served")
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="served", WaiterConfig=fast)
+
+
 def test_models_are_kept_through_a_kill(serve: Callable[..., ServerProcess]) -> None:
     first = serve()
     request = {"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}}

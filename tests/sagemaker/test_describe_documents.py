@@ -20,6 +20,7 @@ from job_requests import (
     training,
     transform,
     tuning,
+    until,
 )
 
 from asl_runner.sagemaker import shapes
@@ -29,12 +30,14 @@ from asl_runner.sagemaker.records import Records
 from asl_runner.service_model import validation
 from asl_runner.storage.buckets import Buckets
 
-RENAMED = {"HyperParameterTuningJob": "describe_hyper_parameter_tuning_job", "Model": "describe_model"}
 DESCRIBE = {
     "TrainingJob": "describe_training_job",
+    "HyperParameterTuningJob": "describe_hyper_parameter_tuning_job",
     "TransformJob": "describe_transform_job",
     "ProcessingJob": "describe_processing_job",
-    **RENAMED,
+    "Model": "describe_model",
+    "EndpointConfig": "describe_endpoint_config",
+    "Endpoint": "describe_endpoint",
 }
 
 
@@ -65,6 +68,9 @@ def client(root: Path) -> Iterator[LocalSageMaker]:
     output = processing_output("out", f"s3://{BUCKET}/processed")
     made.create_processing_job(**processing("prepared", "run.py", (), [output], Environment={"A": "b"}))
     made.create_processing_job(**processing("missing", "none.py", (), [output]))
+    variant = {"VariantName": "all", "ModelName": "model", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    made.create_endpoint_config(EndpointConfigName="config", ProductionVariants=[variant])
+    made.create_endpoint(EndpointName="live", EndpointConfigName="config")
     for api, names in {
         "ProcessingJob": ("prepared", "missing"),
         "TrainingJob": ("bad", "late"),
@@ -73,6 +79,7 @@ def client(root: Path) -> Iterator[LocalSageMaker]:
     }.items():
         for name in names:
             ended(made, api, name)
+    until(lambda: made.describe_endpoint(EndpointName="live")["EndpointStatus"] == "InService")
     yield made
     made.close()
 
@@ -125,6 +132,8 @@ def test_describe_documents_keep_the_shape(client: LocalSageMaker, root: Path, k
         ("ListHyperParameterTuningJobs", "list_hyper_parameter_tuning_jobs", {}),
         ("ListTransformJobs", "list_transform_jobs", {}),
         ("ListProcessingJobs", "list_processing_jobs", {}),
+        ("ListEndpoints", "list_endpoints", {}),
+        ("ListEndpointConfigs", "list_endpoint_configs", {}),
         ("ListModels", "list_models", {}),
         (
             "ListTrainingJobsForHyperParameterTuningJob",

@@ -48,7 +48,10 @@ async def test_what_a_distributed_map_cannot_do_here_is_refused_by_name_before_a
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"
 SAGEMAKER = "arn:aws:states:::sagemaker"
 SDK = "arn:aws:states:::aws-sdk:sagemaker"
-CREATE = "createHyperParameterTuningJob, createModel, createProcessingJob, createTrainingJob, createTransformJob"
+CREATE = (
+    "createEndpoint, createEndpointConfig, createHyperParameterTuningJob, createModel, createProcessingJob, "
+    "createTrainingJob, createTransformJob, updateEndpoint"
+)
 
 
 def task(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -60,10 +63,10 @@ def task(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
     [
         (f"{SAGEMAKER}:deleteModel", f"write {SDK}:deleteModel. As sagemaker:…, available are {CREATE}."),
         (
-            f"{SAGEMAKER}:createEndpoint",
-            f"createEndpoint is not available here; available are {CREATE}.",
+            f"{SAGEMAKER}:createLabelingJob",
+            f"createLabelingJob is not available here; available are {CREATE}.",
         ),
-        (f"{SDK}:createEndpoint", "createTransformJob, deleteModel, deleteTags, describeHyperParameterTuningJob"),
+        (f"{SDK}:createLabelingJob", "createTransformJob, deleteEndpoint, deleteEndpointConfig, deleteModel"),
         (f"{SDK}:close", "SageMaker's close is not available"),
         (f"{SAGEMAKER}:createModel.sync", f"available: {SAGEMAKER}:createModel (answers once asked)."),
         (f"{SAGEMAKER}:createTrainingJob.waitForTaskToken", f"and {SAGEMAKER}:createTrainingJob.sync (waits"),

@@ -9,7 +9,8 @@ import http.client
 import json
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -35,6 +36,8 @@ class Response:
     status: int
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """All headers, names in lower case."""
 
     @property
     def ok(self) -> bool:
@@ -67,13 +70,19 @@ class InferenceClient:
             return {}
         return document if isinstance(document, dict) else {}
 
-    def invoke(self, body: bytes, content_type: str | None = None, accept: str | None = None) -> Response:
-        """The container's answer to one payload.
+    def invoke(
+        self,
+        body: bytes,
+        content_type: str | None = None,
+        accept: str | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The container's answer to one payload; `more` are further headers.
 
         Raises `OSError` or `http.client.HTTPException` when the connection fails or the timeout passes; the next call
         connects anew.
         """
-        headers = {"Content-Type": content_type, "Accept": accept}
+        headers = {"Content-Type": content_type, "Accept": accept, **(more or {})}
         return self._request("POST", "/invocations", body, {name: value for name, value in headers.items() if value})
 
     def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Response:
@@ -82,7 +91,8 @@ class InferenceClient:
                 self._connect()
             self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
-            return Response(response.status, response.read(), response.getheader("Content-Type", ""))
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Response(response.status, response.read(), found.get("content-type", ""), found)
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise

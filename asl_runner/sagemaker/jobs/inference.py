@@ -24,7 +24,7 @@ from asl_runner.storage.names import parse_uri
 _LOOK_SECONDS = 0.2
 
 
-class Endpoint:
+class ModelServer:
     """Running containers of a model. `close` ends them."""
 
     def __init__(
@@ -34,9 +34,15 @@ class Endpoint:
         environment: Mapping[str, str],
         threads: int,
         instance_type: str = "",
+        directory: Path | None = None,
     ) -> None:
-        """Starts the containers one by one and waits until each answers. Raises `JobFailed`."""
+        """Starts the containers one by one and waits until each answers. Raises `JobFailed`.
+
+        Their files are in `directory`, by default that of the job.
+        """
         self._job = job
+        self.directory = directory or job.directory
+        self.images = [container["Image"] for container in containers]
         self._instance_type = instance_type
         self._running: list[tuple[Container, int]] = []
         self._local = threading.local()
@@ -51,6 +57,16 @@ class Endpoint:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where its containers listen, in the order a request goes through them."""
+        return tuple(port for _, port in self._running)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether all containers still run."""
+        return all(container.status is None for container, _ in self._running)
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -117,7 +133,7 @@ class Endpoint:
     def _start(self, document: Document, index: int, count: int, environment: Mapping[str, str], threads: int) -> None:
         site = self._job.site
         given = {**document.get("Environment", {}), **environment}
-        root = self._job.directory if count == 1 else self._job.directory / f"container-{index + 1}"
+        root = self.directory if count == 1 else self.directory / f"container-{index + 1}"
         tree = create_tree(root / "opt" / "ml")
         load_model(site, document, tree, root)
         code.stage(site.buckets, tree, given.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))

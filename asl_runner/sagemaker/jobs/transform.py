@@ -14,7 +14,7 @@ from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import InputObject, find_objects, nothing_found
 from asl_runner.sagemaker.jobs import model
 from asl_runner.sagemaker.jobs.base import Job, Stopped
-from asl_runner.sagemaker.jobs.inference import Endpoint
+from asl_runner.sagemaker.jobs.inference import ModelServer
 from asl_runner.sagemaker.records import Document
 from asl_runner.storage.names import parse_uri
 
@@ -76,7 +76,7 @@ class TransformJob(Job):
             objects = self._inputs(document)
             instance_type = document["TransformResources"]["InstanceType"]
             containers = self._containers(document)
-            endpoint = Endpoint(self, containers, _environment(document), share.threads, instance_type)
+            endpoint = ModelServer(self, containers, _environment(document), share.threads, instance_type)
             try:
                 failures = self._transform(endpoint, objects)
             finally:
@@ -109,7 +109,7 @@ class TransformJob(Job):
             raise JobFailed("ClientError", kinds.MODEL.missing.format(arn=arn))
         return model.containers(record.document)
 
-    def _transform(self, endpoint: Endpoint, objects: list[InputObject]) -> list[JobFailed]:
+    def _transform(self, endpoint: ModelServer, objects: list[InputObject]) -> list[JobFailed]:
         """Writes the outputs, and only when all inputs were tried: a stopped job keeps none. The failures, in order."""
         document = self.document
         timeout = document.get("ModelClientConfig", {}).get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT_SECONDS)
@@ -132,7 +132,7 @@ class TransformJob(Job):
         self._store(document, outputs)
         return failures
 
-    def _transform_one(self, endpoint: Endpoint, item: InputObject, answer: Path, settings: Settings) -> None:
+    def _transform_one(self, endpoint: ModelServer, item: InputObject, answer: Path, settings: Settings) -> None:
         document = self.document
         source, target = document["TransformInput"], document["TransformOutput"]
         lines = target["AssembleWith"] == "Line"
