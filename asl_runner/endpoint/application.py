@@ -70,6 +70,8 @@ class Application:
         self._sagemaker: JsonApi | None = None
         self._others = WsgiPart(self._load_others)
         self._runtime = WsgiPart(lambda: RuntimeApplication(lambda: workspace.local.sagemaker))
+        # In threads of its own: what stacks make they make through this endpoint.
+        self._stacks = WsgiPart(self._load_stacks)
         self._polls: set[asyncio.Task[Answer]] = set()
         self._requests: set[asyncio.Task[Any]] = set()
         self._ending = False
@@ -83,6 +85,7 @@ class Application:
         """Ends what requests have started, except what belongs to the workspace."""
         self.end_polls()
         await self.stepfunctions.close()
+        await asyncio.to_thread(self._stacks.close)
         await asyncio.to_thread(self._others.close)
         await asyncio.to_thread(self._runtime.close)
 
@@ -141,7 +144,8 @@ class Application:
         elif not prefix and _is_lambda(scope, service):
             await self._lambda(scope, headers, receive, send)
         else:
-            await self._other(self._others, scope, headers, receive, send)
+            part = self._stacks if service == b"cloudformation" else self._others
+            await self._other(part, scope, headers, receive, send)
 
     async def _lambda(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         if self._functions is None:
@@ -216,6 +220,15 @@ class Application:
             await _send(send, refused, close=True)
             return
         await part.answer(scope, body, send)
+
+    def _load_stacks(self) -> WsgiApplication:
+        try:
+            from asl_runner.endpoint.cloudformation.application import CloudFormation
+        except ImportError as error:
+            from asl_runner.storage.server import Unavailable
+
+            return Unavailable(f"CloudFormation needs moto ({error}): pip install 'asl-runner[server]'.")
+        return Guarded(CloudFormation(self.workspace.local.clients.client, home=self.workspace.configuration.region))
 
     def _load_others(self) -> WsgiApplication:
         from asl_runner.storage.server import Unavailable, load_application
