@@ -34,14 +34,20 @@ BOOLEAN_OPERATORS = ("And", "Or", "Not")
 _NOT_OPERATORS = frozenset({"Variable", "Next", "Comment", "Assign", "Output"})
 
 
-def compile_rule(rule: dict[str, Json]) -> Condition:
+Watch: TypeAlias = Callable[[Location, Condition], Condition]
+"""Stands something in the place of the comparison at a location inside a rule."""
+
+
+def compile_rule(rule: dict[str, Json], watch: Watch | None = None) -> Condition:
     """Compile one element of `Choices`, or a rule nested in one; `Next`, `Assign` and `Comment` are left aside.
+
+    `watch` may wrap each comparison, for whoever wants to know how it came out.
 
     Raises `LocatedSyntaxError` for the first fault (`rule_problems` lists them all). The result raises
     `ExpressionError` with AWS's text when `Variable` or a `…Path` operand finds nothing.
     """
     problems: list[LocatedSyntaxError] = []
-    condition = _compile(rule, (), problems)
+    condition = _compile(rule, (), problems, watch)
     if problems:
         raise problems[0]
 
@@ -68,7 +74,9 @@ def _never(data: Json, env: Environment) -> bool:
     return False
 
 
-def _compile(rule: Json, location: Location, problems: list[LocatedSyntaxError]) -> Condition:
+def _compile(
+    rule: Json, location: Location, problems: list[LocatedSyntaxError], watch: Watch | None = None
+) -> Condition:
     if not isinstance(rule, dict):
         return _fault(problems, f"A choice rule is an object, not {type_name(rule)}", compact(rule), location)
     operators = [key for key in rule if key not in _NOT_OPERATORS]
@@ -83,23 +91,28 @@ def _compile(rule: Json, location: Location, problems: list[LocatedSyntaxError])
         return _never
     operator = known[0]
     if operator in BOOLEAN_OPERATORS:
-        return _combination(rule, operator, location, problems)
-    return _data_test(rule, operator, location, problems)
+        return _combination(rule, operator, location, problems, watch)
+    test = _data_test(rule, operator, location, problems)
+    return test if watch is None else watch(location, test)
 
 
 def _combination(
-    rule: dict[str, Json], operator: str, location: Location, problems: list[LocatedSyntaxError]
+    rule: dict[str, Json],
+    operator: str,
+    location: Location,
+    problems: list[LocatedSyntaxError],
+    watch: Watch | None,
 ) -> Condition:
     place = (*location, operator)
     operand = rule[operator]
     if "Variable" in rule:
         _fault(problems, f"A rule with {operator} has no Variable", "Variable", (*location, "Variable"))
     if operator == "Not":
-        inner = _compile(operand, place, problems)
+        inner = _compile(operand, place, problems, watch)
         return lambda data, env: not inner(data, env)
     if not isinstance(operand, list) or not operand:
         return _fault(problems, f"{operator} takes a non-empty array of rules", compact(operand), place)
-    conditions = [_compile(part, (*place, index), problems) for index, part in enumerate(operand)]
+    conditions = [_compile(part, (*place, index), problems, watch) for index, part in enumerate(operand)]
     return _all(conditions) if operator == "And" else _any(conditions)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -27,9 +27,9 @@ from asl_runner.workspace import Workspace
 
 if TYPE_CHECKING:
     from asl_runner.storage.buckets import Buckets
+    from asl_runner.testing.coverage.collected import Coverage
 
 Definition: TypeAlias = "str | Path | Mapping[str, Any] | StateMachine"
-Observer: TypeAlias = Callable[[StateMachine, Run], object]
 
 
 class Asl:
@@ -42,19 +42,19 @@ class Asl:
         bases: Sequence[Path] = (),
         configuration: Configuration | None = None,
         runtime: Runtime | None = None,
-        observe: Observer | None = None,
+        coverage: Coverage | None = None,
     ) -> None:
         """`directory` is where everything is kept; it need not exist.
 
         Paths of definitions start at the first of `bases` where the file is, by default at the current directory; the
         configuration is the nearest one upward from there unless one is given. `runtime` overrides how local functions
-        run. `observe` is told of every run that has ended.
+        run. `coverage` takes note of what the runs of definitions in files do.
         """
         self._bases = tuple(bases) or (Path.cwd(),)
         self._directory = directory
         found = configuration or _configuration(self._bases)
         self._configuration = found if runtime is None else replace(found, runtime=runtime)
-        self._observe = observe
+        self._coverage = coverage
 
     @property
     def buckets(self) -> Buckets:
@@ -96,7 +96,9 @@ class Asl:
         - `seed`: makes random numbers, UUIDs and jitter the same in every run.
         - `validate`: how closely mocked results are compared with the service's API, as in TestState.
         """
-        machine = self.load(definition)
+        machine, file = self.load(definition), self._file(definition)
+        if self._coverage is not None and file is not None:
+            machine = self._coverage.watched(file, machine)
         given = Mocks(mocks, validate=validate) if isinstance(mocks, Mapping) else mocks
         events: list[Event] = []
         states = () if given is None else given.states
@@ -114,8 +116,8 @@ class Asl:
             await running.result()
             children = await asyncio.to_thread(_children, workspace, events)
         run = Run(running.record, events, children)
-        if self._observe is not None:
-            self._observe(machine, run)
+        if self._coverage is not None and file is not None:
+            self._coverage.record(file, machine, run)
         return run
 
     def load(self, definition: Definition) -> StateMachine:
@@ -124,12 +126,17 @@ class Asl:
             return definition
         if isinstance(definition, Mapping):
             return load(dict(definition))
-        if isinstance(definition, str) and not _is_file_name(definition):
-            return load(definition)
-        file = next((base / definition for base in self._bases if (base / definition).is_file()), None)
-        if file is None:
-            raise UsageError(f"There is no definition {definition} in {' or '.join(map(str, self._bases))}.")
-        return _machine_in(file, file.stat().st_mtime_ns)
+        file = self._file(definition)
+        return load(definition) if file is None else _machine_in(file, file.stat().st_mtime_ns)
+
+    def _file(self, definition: Definition) -> Path | None:
+        """The file a definition is in; None for one given as such. Raises `UsageError` for a file that is not there."""
+        if not isinstance(definition, str | Path) or (isinstance(definition, str) and not _is_file_name(definition)):
+            return None
+        for base in self._bases:
+            if (base / definition).is_file():
+                return (base / definition).resolve()
+        raise UsageError(f"There is no definition {definition} in {' or '.join(map(str, self._bases))}.")
 
 
 def _configuration(bases: Sequence[Path]) -> Configuration:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MARKS = {"SUCCEEDED": "✓", "CAUGHT": "!", "FAILED": "✗", "ABORTED": "-", "RUNNING": "…"}
 WIDTH = 200
 """Characters of a payload that are shown."""
+GRAPH_LINES, GRAPH_COLUMNS = 40, 100
+"""The largest graph that is shown."""
 MANY = 12
 """Branches or iterations that are shown one by one."""
 
@@ -37,7 +39,18 @@ def explanation(run: Run, what: str, expected: Any, found: Any, details: str) ->
     for child in _failed_children(run)[:1]:
         lines += ["", f"Of its child executions, {child.record.name} ended {child.status} on the input"]
         lines += [f"  {_short(child.record.input)}", *picture(child.tree)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_graph(run)])
+
+
+def _graph(run: Run) -> list[str]:
+    """The machine's graph with what became of its states, if it is small enough to look at."""
+    from asl_runner import graph
+    from asl_runner.views.marks import marks_of
+
+    drawn = graph.text(msgspec.json.decode(run.record.definition), marks_of(run.tree)).splitlines()
+    if len(drawn) > GRAPH_LINES or max(map(len, drawn)) > GRAPH_COLUMNS:
+        return []
+    return ["", *(f"  {line}".rstrip() for line in drawn)]
 
 
 def compared(expected: Any, found: Any) -> Iterator[str]:

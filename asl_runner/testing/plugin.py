@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RUNTIMES = ("inline", "process")
 _MARKER = "asl(runtime): how local functions run in this test, `inline` or `process`"
+_COVERAGE = "asl_runner_coverage"
 _ENDINGS = (".asl-test.yaml", ".asl-test.yml")
 
 
@@ -27,12 +28,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=RUNTIMES,
         help="How local functions run: in this process (the default: for debuggers and coverage), or in their own.",
     )
+    group.addoption("--asl-cov", action="store_true", help="Measure how much of the definitions in files the tests do.")
+    group.addoption(
+        "--asl-cov-report",
+        action="append",
+        metavar="KIND",
+        help="How to report it: term (the default), html:FILE, xml:FILE (Cobertura); may be given several times.",
+    )
+    group.addoption(
+        "--asl-cov-fail-under", type=float, metavar="PERCENT", help="Fail when less than this much of it is done."
+    )
     parser.addini("asl_runtime", "How local functions run: inline (the default) or process.", default="inline")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Documents the marker."""
+    """Documents the marker; begins to measure if asked to."""
     config.addinivalue_line("markers", _MARKER)
+    if config.getoption("--asl-cov"):
+        from asl_runner.testing.coverage.session import CoverageSession
+
+        config.pluginmanager.register(CoverageSession(config), _COVERAGE)
 
 
 @pytest.fixture
@@ -53,7 +68,9 @@ def new_asl(config: pytest.Config, node: pytest.Item, directory: Path) -> Asl:
     runtime = wanted or config.getoption("--asl-runtime") or config.getini("asl_runtime")
     if runtime not in RUNTIMES:
         raise pytest.UsageError(f"asl runtime: expected one of {', '.join(RUNTIMES)}, found {runtime!r}")
-    return Asl(directory / ".asl-runner", bases=(node.path.parent, config.rootpath), runtime=runtime)
+    session = config.pluginmanager.get_plugin(_COVERAGE)
+    coverage = None if session is None else session.coverage
+    return Asl(directory / ".asl-runner", bases=(node.path.parent, config.rootpath), runtime=runtime, coverage=coverage)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -196,11 +196,15 @@ class Run:
 
         return masked(self)
 
+    def children_of(self, visit: Visit) -> Sequence[Run]:
+        """The child executions of the last attempt of a distributed Map; none of another state."""
+        return self.children.get(_map_run_of(visit, self.history), ())
+
     def _path_of(self, found: list[Visit]) -> Path:
         path: Path = []
         for visit in found:
             inner = [self._path_of(scope.visits) for scope in _last_start(visit)]
-            inner += [run.path for run in self.children.get(_map_run_of(visit, self.history), ())]
+            inner += [run.path for run in self.children_of(visit)]
             path.append({visit.state: inner} if inner or visit.type in ("Parallel", "Map") else visit.state)
         return path
 

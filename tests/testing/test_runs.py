@@ -123,8 +123,13 @@ def test_a_failure_is_explained_by_the_failing_state(asl: Asl) -> None:
             "  ✗ Split  Lost",
             "    [0]",
             "      ✗ Work  Lost",
+            "",
+            "  ○",
         ]
-    )
+    ).replace("  ○", said.partition("Work  Lost\n\n")[2])
+    drawn = said.partition("Work  Lost\n\n")[2]
+    assert "✗ Split" in drawn
+    assert "Both" in drawn
     run.assert_failed("Lost", "sea", state="Work")
     assert '- expected, + found\n  - "Found"\n  + "Lost"' in explained(run, lambda run: run.assert_failed("Found"))
     assert "the cause is another" in explained(run, lambda run: run.assert_failed("Lost", "on land"))
