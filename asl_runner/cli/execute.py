@@ -5,24 +5,21 @@ from __future__ import annotations
 import gc
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from msgspec import Struct
 
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.event_loop import load_asyncio
-from asl_runner.cli.inputs import read_definition, read_input
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
-from asl_runner.definition import load
-from asl_runner.definition.model import StateMachine
+from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition.names import machine_name
 from asl_runner.endpoint.on_demand import served_for
 from asl_runner.errors import UsageError
-from asl_runner.expressions.environment import Json
-from asl_runner.history.records import ExecutionExists, ExecutionRecord
+from asl_runner.history.records import ExecutionRecord
 from asl_runner.workspace import Workspace
 from asl_runner.workspace.preflight import written_tasks
 
@@ -43,6 +40,10 @@ class Request(Struct, frozen=True, kw_only=True):
     clock: Literal["real", "virtual"]
     mock_file: str | None
     case: str | None
+    parameters: tuple[str, ...]
+    """Of a SageMaker pipeline: texts `NAME=VALUE`."""
+    steps: tuple[str, ...]
+    """Of a SageMaker pipeline: those of a selective execution."""
     workspace: str | None
     config: str | None
 
@@ -51,15 +52,16 @@ def execute(request: Request) -> int:
     """Runs the execution and prints its outcome; gives the exit code."""
     if request.file == "-" and request.input == "-":
         raise UsageError("Standard input cannot be both the definition and the input.")
-    machine = load(read_definition(request.file), name="<stdin>" if request.file == "-" else None)
-    input = read_input(request.input)
+    subject = read_subject(request)
     workspace = open_workspace(request.workspace, request.config)
     style = choose_style(workspace.configuration.progress, quiet=request.quiet)
-    asyncio = load_asyncio(tls=any(written_tasks(machine)))
+    asyncio = load_asyncio(tls=any(written_tasks(subject.machine)))
     # What is loaded by now stays: no collection needs to look at it again.
     gc.freeze()
-    record, interrupted = asyncio.run(_run(workspace, machine, input, request, style, _mocks(request)))
-    _print(record, as_json=request.as_json, said=style != "none")
+    record, interrupted = asyncio.run(_run(workspace, subject, request, style, _mocks(request)))
+    with workspace:
+        document = subject.document(workspace, record)
+    _print(record, document, as_json=request.as_json, said=style != "none")
     logs = workspace.directory / "logs" / record.name
     if style != "none" and record.status in ("FAILED", "TIMED_OUT") and logs.is_dir():
         click.echo(f"What its functions printed is in {seen(logs)}", err=True)
@@ -79,43 +81,40 @@ def _mocks(request: Request) -> Mocks | None:
 
 
 async def _run(
-    workspace: Workspace, machine: StateMachine, input: Json, request: Request, style: Style, mocks: Mocks | None
+    workspace: Workspace, subject: Subject, request: Request, style: Style, mocks: Mocks | None
 ) -> tuple[ExecutionRecord, int | None]:
     """The execution as it ended, and the exit code of the signal that ended it, if one did."""
-    name = machine_name(request.file)
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible(None if style == "none" else STOPPING))
-        async with workspace, served_for(workspace, machine, () if mocks is None else mocks.states) as server:
+        async with workspace, served_for(workspace, subject.machine, () if mocks is None else mocks.states) as server:
             if server is not None and style != "none":
                 click.echo(f"Serving the workspace to AWS clients at {server.url} while it runs.", err=True)
             progress = None
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
                 progress = stack.enter_context(shown)
-            try:
-                running = await workspace.start(
-                    machine,
-                    input,
-                    machine_name=name,
-                    name=request.name,
-                    clock=request.clock,
-                    mocks=mocks,
-                    observers=() if progress is None else (progress.observe,),
-                )
-            except ExecutionExists as taken:
-                raise ExecutionExists(f"{taken}. Choose another --name, or none for a new one.") from None
+            running = await subject.start(
+                workspace,
+                clock=request.clock,
+                observers=() if progress is None else (progress.observe,),
+                mocks=mocks,
+            )
             if progress is not None:
-                progress.announce(name, running.name, where(workspace))
+                progress.announce(subject.name, running.name, where(workspace))
             interruption.on_signal(running.stop)
             await running.result()
     return running.record, interruption.exit_code
 
 
-def _print(record: ExecutionRecord, *, as_json: bool, said: bool) -> None:
+def _print(record: ExecutionRecord, document: dict[str, Any] | None, *, as_json: bool, said: bool) -> None:
     if as_json:
         from asl_runner.cli.documents import outcome_document, to_json
 
-        click.echo(to_json(outcome_document(record)))
+        click.echo(to_json(outcome_document(record) if document is None else document))
+    elif record.status == "SUCCEEDED" and document is not None:
+        from asl_runner.cli.documents import to_json
+
+        click.echo(to_json(document))
     elif record.status == "SUCCEEDED":
         from asl_runner.cli.documents import pretty
 

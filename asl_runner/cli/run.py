@@ -11,6 +11,17 @@ from asl_runner.cli.options import complete_definition, workspace_options
 @click.argument("file", shell_complete=complete_definition)
 @click.option("--input", "-i", "input_", metavar="JSON|@FILE|-", help="The execution's input. Default: {}.")
 @click.option("--name", "-n", help="The execution's name; unique per state machine. Default: a new UUID.")
+@click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of a pipeline; repeatable.",
+)
+@click.option(
+    "--step", "steps", multiple=True, metavar="NAME", help="Only this step of a pipeline, on the last run; repeatable."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one object: ARN, name, status, dates, output or error.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 @click.option(
@@ -33,6 +44,8 @@ def command(
     file: str,
     input_: str | None,
     name: str | None,
+    parameters: tuple[str, ...],
+    steps: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     clock: str,
@@ -43,6 +56,7 @@ def command(
 ) -> int:
     """Run the state machine in FILE (JSON or YAML, - for standard input) and print its output.
 
+    FILE may be a SageMaker Pipelines definition as well: its execution and steps are printed as the API shows them.
     Progress goes to stderr, the output alone to stdout. The execution is kept: see list, describe and history.
 
     \b
@@ -55,6 +69,7 @@ def command(
       asl-runner run order.asl.json --input '{"id": 7}' | jq .total
       asl-runner run order.asl.json --input @order.json --name order-7
       asl-runner run nightly.asl.yaml --clock virtual --json
+      asl-runner run pipeline.json -p MseThreshold=7.0
       asl-runner run order.asl.json --mock mocks.json --case refused
     """
     from asl_runner.cli.execute import Request, execute
@@ -64,6 +79,8 @@ def command(
             file=file,
             input=input_,
             name=name,
+            parameters=parameters,
+            steps=steps,
             as_json=as_json,
             quiet=quiet,
             clock="virtual" if clock == "virtual" else "real",

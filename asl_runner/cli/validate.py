@@ -52,9 +52,9 @@ validate = command
 
 def _check(file: str) -> Checked:
     from asl_runner.definition import check_read, read_document
+    from asl_runner.definition.pipelines import is_pipeline
     from asl_runner.definition.render import Checked
     from asl_runner.definition.walk import all_states
-    from asl_runner.sagemaker import pipelines
 
     source = read_definition(file)
     name = "<stdin>" if file == "-" else file
@@ -62,7 +62,9 @@ def _check(file: str) -> Checked:
         document = read_document(source, name=name)
     except OSError as problem:
         raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
-    if pipelines.is_pipeline(document.value):
+    if is_pipeline(document.value):
+        from asl_runner.sagemaker import pipelines
+
         pipeline, diagnostics = pipelines.check(document)
         return Checked(file=name, diagnostics=diagnostics, states=None if pipeline is None else len(pipeline.steps))
     machine, diagnostics = check_read(document)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Observer: TypeAlias = Callable[[Sequence[Event]], None]
 """Is told every batch of events on its way to the journal; must be quick, and not change it."""
 
+Around: TypeAlias = "Callable[[Tasks], Tasks]"
+"""Gives the port that answers an execution's Tasks, made of the one that otherwise would."""
+
 EXPRESS_SECONDS = 300
 """How long an Express execution may take. Source: reference section 17."""
 
@@ -52,10 +55,11 @@ def run(
     open_map_run: OpenMapRun | None = None,
     restored: Restored | None = None,
     mocks: Mocks | None = None,
+    around: Around | None = None,
 ) -> RunningExecution:
     """Begins to run an execution that the store is keeping or about to keep; `ended` is called at its end.
 
-    With `restored` it is redriven, see `Execution`.
+    With `restored` it is redriven, see `Execution`. What `mocks` do not answer `tasks` do; `around` sees all of it.
     """
     express = record.type == "EXPRESS"
     info = ExecutionInfo(
@@ -73,6 +77,7 @@ def run(
     )
     journal = KeptJournal(store, record.arn, observers, durable=not express)
     tasks = tasks if mocks is None else mocks.over(tasks, clock)
+    tasks = tasks if around is None else around(tasks)
     ports = Ports(
         clock=clock, journal=journal, tasks=tasks, seed=_seed(record), missing=missing, open_map_run=open_map_run
     )

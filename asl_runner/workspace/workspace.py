@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace.local import LocalTarget
     from asl_runner.workspace.map_runs import LiveMapRun
-    from asl_runner.workspace.running import Observer, RunningExecution, StopWatch
+    from asl_runner.workspace.pipelines.service import Pipelines
+    from asl_runner.workspace.running import Around, Observer, RunningExecution, StopWatch
 
 DATABASE = "workspace.db"
 
@@ -50,6 +51,7 @@ class Workspace:
         self._running: dict[str, RunningExecution] = {}
         self._map_runs: dict[str, LiveMapRun] = {}
         self._watch: StopWatch | None = None
+        self._pipelines: Pipelines | None = None
 
     @classmethod
     def open(cls, directory: Path | None = None, configuration: Configuration | None = None) -> Workspace:
@@ -66,11 +68,15 @@ class Workspace:
         clock: Clock | Literal["real", "virtual"] = "real",
         observers: Sequence[Observer] = (),
         mocks: Mocks | None = None,
+        around: Around | None = None,
         seed: str | None = None,
+        check: bool = True,
     ) -> RunningExecution:
         """Starts an execution, which is then kept here. `name` defaults to a new UUID. `mocks` answer its Tasks.
 
-        Executions of the same `seed` draw the same random numbers; by default each has one of its own.
+        `around` gives the port that answers Tasks, made of the one that would. Executions of the same `seed` draw the
+        same random numbers; by default each has one of its own. Without `check` a Task that cannot run here fails when
+        its turn comes, as on AWS.
 
         Raises `UsageError` for a name or input AWS would not take and for a Task that cannot run here (the message says
         what to configure), `ExecutionExists` for a name that is taken, `WorkspaceError` when nothing can be written.
@@ -87,10 +93,13 @@ class Workspace:
         preflight.check_input(text, limits)
         if mocks is not None:
             mocks.bind(machine)
-        self.local.check(machine, () if mocks is None else mocks.states)
+        if check:
+            self.local.check(machine, () if mocks is None else mocks.states)
         ticking = _clock(clock)
         record = self._record(machine, machine_name, name, text, ticking.now(), seed or uuid.uuid4().hex)
-        return await self.launch(machine, input, record, clock=ticking, observers=observers, taken=given, mocks=mocks)
+        return await self.launch(
+            machine, input, record, clock=ticking, observers=observers, taken=given, mocks=mocks, around=around
+        )
 
     async def launch(
         self,
@@ -102,6 +111,7 @@ class Workspace:
         observers: Sequence[Observer] = (),
         taken: bool = True,
         mocks: Mocks | None = None,
+        around: Around | None = None,
     ) -> RunningExecution:
         """Starts an execution that `record` describes, once it is kept; `input` is the value of the record's.
 
@@ -114,7 +124,7 @@ class Workspace:
         created = self._store_to_write().submit_create(record)
         if taken:
             await created
-        running = self._run(machine, input, record, clock, observers, mocks=mocks)
+        running = self._run(machine, input, record, clock, observers, mocks=mocks, around=around)
         if taken or record.type != "EXPRESS":
             running.record = await created
         else:
@@ -130,6 +140,7 @@ class Workspace:
         at: float,
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
+        around: Around | None = None,
     ) -> RunningExecution | None:
         """Has an execution that ended without success go on at its unsuccessful states, under the same ARN.
 
@@ -158,7 +169,7 @@ class Workspace:
             redrive_count=record.redrive_count + 1,
             redrive_time=at,
         )
-        return self._run(machine, input, again, clock, observers, restored)
+        return self._run(machine, input, again, clock, observers, restored, around=around)
 
     async def restart(
         self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock
@@ -180,6 +191,7 @@ class Workspace:
         observers: Sequence[Observer],
         restored: Restored | None = None,
         mocks: Mocks | None = None,
+        around: Around | None = None,
     ) -> RunningExecution:
         from asl_runner.workspace.running import StopWatch, run
 
@@ -200,6 +212,7 @@ class Workspace:
             open_map_run=lambda request: self._open_map_run(record, ticking, request),
             restored=restored,
             mocks=mocks,
+            around=around,
         )
         if self._watch is None:
             self._watch = StopWatch(store, self._running)
@@ -296,6 +309,15 @@ class Workspace:
 
             self._local = LocalTarget(self.configuration, self.directory)
         return self._local
+
+    @property
+    def pipelines(self) -> Pipelines:
+        """The SageMaker pipelines kept here."""
+        if self._pipelines is None:
+            from asl_runner.workspace.pipelines.service import Pipelines
+
+            self._pipelines = Pipelines(self)
+        return self._pipelines
 
     def close(self) -> None:
         """Writes what is waiting and lets go of the database."""

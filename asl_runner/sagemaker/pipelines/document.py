@@ -15,6 +15,7 @@ from asl_runner.definition.diagnostics import Diagnostic, InvalidDefinition, Rep
 from asl_runner.definition.json_text import Path
 from asl_runner.definition.source import Document, Source, read_document
 from asl_runner.expressions.environment import Json
+from asl_runner.sagemaker.pipelines.durations import duration_seconds
 from asl_runner.sagemaker.pipelines.kinds import EXCEPTION_TYPES, KINDS, PARAMETER_TYPES
 
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
@@ -66,11 +67,6 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     def step(self, name: str) -> Step | None:
         """The step of a name."""
         return next((step for step in self.steps if step.name == name), None)
-
-
-def is_pipeline(value: Json) -> bool:
-    """Whether a document is meant to be a pipeline definition: it has steps and no states."""
-    return isinstance(value, dict) and isinstance(value.get("Steps"), list) and "States" not in value
 
 
 def read(source: Source | Document, *, name: str | None = None, only: Collection[str] = ()) -> Pipeline:
@@ -192,12 +188,21 @@ class _Reader:
                 self._text(file, field, files_at)
         for output_at, output in self._objects(one.get("OutputParameters") or [], (*place, "OutputParameters")):
             self._text(output, "OutputName", output_at)
+        self._cache(one.get("CacheConfig"), (*place, "CacheConfig"))
         if one.get("RetryPolicies") and not kind.retries:
             allowed = ", ".join(name for name, other in KINDS.items() if other.retries)
             text = f"A step of type {type_} has no retry policies"
             self._report.add("PIP103", text, (*place, "RetryPolicies"), expected=f"a step of type {allowed}")
         for policy_at, policy in self._objects(one.get("RetryPolicies") or [], (*place, "RetryPolicies")):
             self._policy(policy, policy_at)
+
+    def _cache(self, config: Json, place: Path) -> None:
+        if config is None:
+            return
+        if not isinstance(config, dict) or not isinstance(config.get("Enabled"), bool):
+            self._wrong(config, place, "an object with Enabled, true or false")
+        elif "ExpireAfter" in config and duration_seconds(str(config["ExpireAfter"])) is None:
+            self._wrong(config["ExpireAfter"], (*place, "ExpireAfter"), "a duration such as P30D or PT1H")
 
     def _policy(self, policy: dict[str, Json], place: Path) -> None:
         types = policy.get("ExceptionType")

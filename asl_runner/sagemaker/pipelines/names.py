@@ -15,6 +15,9 @@ _TUNING_LIMIT = 32
 _ID_LENGTH = 12
 _TOKEN_LENGTH = 10
 
+WANTED = "wanted?"
+"""What the state does that lets a step run or not."""
+
 EXECUTION_ID = "$states.input.Execution.PipelineExecutionId"
 _TOKEN = (
     "$substring($hash($states.context.State.Name & $states.context.State.EnteredTime & "

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from asl_runner.expressions.environment import Json
 from asl_runner.sagemaker.pipelines import jsonata
+from asl_runner.sagemaker.pipelines.document import Step
 from asl_runner.sagemaker.pipelines.graph import Compiled
 from asl_runner.sagemaker.pipelines.kinds import KINDS
 from asl_runner.sagemaker.pipelines.names import StateNames
@@ -149,7 +150,7 @@ def _lambda(one: Compiled, names: StateNames, read: set[str]) -> Chain:
     arn = one.fields["FunctionArn"]
     shown = str(arn)[3:-3] if str(arn).startswith("{%") else jsonata.text(str(arn))
     outputs = ", ".join(
-        f"{jsonata.text(name)}: {jsonata.path('$states.result.Payload', (name,))}" for name in output_types(one)
+        f"{jsonata.text(name)}: {jsonata.path('$states.result.Payload', (name,))}" for name in output_types(one.step)
     )
     properties = f"{{'Arn': {shown}, 'OutputParameters': {{{outputs}}}}}"
     return [(one.step.name, _task(one, "lambda:invoke", arguments, properties))]
@@ -170,9 +171,9 @@ def _callback(one: Compiled, names: StateNames, read: set[str]) -> Chain:
     return [(one.step.name, _task(one, "sqs:sendMessage.waitForTaskToken", arguments, properties))]
 
 
-def output_types(one: Compiled) -> dict[str, str]:
+def output_types(step: Step) -> dict[str, str]:
     """The output parameters of a Lambda or Callback step: name and type."""
-    found: Any = one.step.fields.get("OutputParameters") or []
+    found: Any = step.fields.get("OutputParameters") or []
     return {given["OutputName"]: given.get("OutputType", "String") for given in found}
 
 

@@ -19,7 +19,7 @@ from asl_runner.sagemaker.pipelines import jsonata
 from asl_runner.sagemaker.pipelines.arrangement import Decide, Guarded, Node, Run, Together, arrange
 from asl_runner.sagemaker.pipelines.document import Pipeline
 from asl_runner.sagemaker.pipelines.graph import Compiled, compile_steps
-from asl_runner.sagemaker.pipelines.names import StateNames
+from asl_runner.sagemaker.pipelines.names import WANTED, StateNames
 from asl_runner.sagemaker.pipelines.retries import retries
 from asl_runner.sagemaker.pipelines.selection import selected
 from asl_runner.sagemaker.pipelines.tasks import State, chain, reads
@@ -168,7 +168,7 @@ class _Writer:
         end: _States = {}
         if following is None:
             following, end = self._end()
-        guard = self._names.beside(name, "wanted?")
+        guard = self._names.beside(name, WANTED)
         outcomes = " and ".join(
             f"{jsonata.path('$states.input.Steps', (condition, 'Outcome'))} = '{outcome}'"
             for condition, outcome in needs

@@ -1,0 +1,91 @@
+"""A SageMaker pipeline as `asl-runner run` runs it: kept under its file's name, shown as the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from asl_runner.definition.names import machine_name
+from asl_runner.errors import UsageError, near
+from asl_runner.history.records import ExecutionExists
+from asl_runner.sagemaker.pipelines import read
+from asl_runner.workspace.pipelines.planning import checked_id, pipeline_name, plan
+
+if TYPE_CHECKING:
+    from asl_runner.definition import Document
+    from asl_runner.history.records import ExecutionRecord
+    from asl_runner.resources.mocks.tasks import Mocks
+    from asl_runner.workspace import Workspace
+    from asl_runner.workspace.pipelines.records import PipelineExecution
+    from asl_runner.workspace.running import Observer, RunningExecution
+
+_TIMES = ("StartTime", "EndTime")
+
+
+class PipelineSubject:
+    """A pipeline with its parameters."""
+
+    def __init__(
+        self, document: Document, file: str, id: str | None, parameters: Sequence[str], steps: Sequence[str]
+    ) -> None:
+        """`parameters` are texts `NAME=VALUE`; `steps` those of a selective execution."""
+        pipeline = read(document, only=steps)
+        known = [parameter.name for parameter in pipeline.parameters]
+        given = dict(_assignment(text, known) for text in parameters)
+        self.name = pipeline_name(machine_name(file))
+        self._plan = plan(pipeline, given, steps)
+        self.machine = self._plan.machine
+        self._id = None if id is None else checked_id(id)
+        self._execution: PipelineExecution | None = None
+
+    async def start(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Literal["real", "virtual"],
+        observers: Sequence[Observer],
+        mocks: Mocks | None,
+    ) -> RunningExecution:
+        """Starts it in a workspace. Raises as `Pipelines.start` does."""
+        pipelines = workspace.pipelines
+        if self._id is not None and pipelines.records.execution(self.name, self._id) is not None:
+            raise ExecutionExists(
+                f"The pipeline {self.name} has an execution {self._id} already. Choose another --name."
+            )
+        pipelines.keep(self.name, self._plan.pipeline.text)
+        self._execution, running = await pipelines.start(
+            self.name,
+            self._plan,
+            execution=None if self._id is None else {"id": self._id},
+            clock=clock,
+            observers=observers,
+            mocks=mocks,
+        )
+        return running
+
+    def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
+        """The execution and its steps as the API of SageMaker shows them."""
+        pipelines, execution = workspace.pipelines, self._execution
+        if execution is None:
+            return None
+        execution = pipelines.find(pipelines.arn(execution.pipeline, execution.id))
+        reason = pipelines.failure_reason(execution)
+        return {
+            "PipelineExecutionArn": pipelines.arn(execution.pipeline, execution.id),
+            "PipelineExecutionStatus": pipelines.status(execution),
+            **({"FailureReason": reason} if reason else {}),
+            "PipelineExecutionSteps": [_dated(step) for step in pipelines.steps(execution)],
+        }
+
+
+def _dated(step: dict[str, Any]) -> dict[str, Any]:
+    times = {name: datetime.fromtimestamp(step[name], UTC) for name in _TIMES if step.get(name) is not None}
+    return {**step, **times}
+
+
+def _assignment(text: str, known: Sequence[str]) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"-p {text}: expected NAME=VALUE; {near(name, known)}")
+    return name, value

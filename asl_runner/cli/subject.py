@@ -1,0 +1,93 @@
+"""What `asl-runner run` runs: a state machine, or a SageMaker pipeline as the state machine it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from asl_runner.cli.inputs import read_definition, read_input
+from asl_runner.definition import InvalidDefinition, check_read, read_document
+from asl_runner.definition.model import StateMachine
+from asl_runner.definition.names import machine_name
+from asl_runner.definition.pipelines import is_pipeline
+from asl_runner.errors import UsageError
+from asl_runner.expressions.environment import Json
+from asl_runner.history.records import ExecutionExists
+
+if TYPE_CHECKING:
+    from asl_runner.cli.execute import Request
+    from asl_runner.history.records import ExecutionRecord
+    from asl_runner.resources.mocks.tasks import Mocks
+    from asl_runner.workspace import Workspace
+    from asl_runner.workspace.running import Observer, RunningExecution
+
+
+class Subject(Protocol):
+    """Something to run, once."""
+
+    name: str
+    machine: StateMachine
+
+    async def start(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Literal["real", "virtual"],
+        observers: Sequence[Observer],
+        mocks: Mocks | None,
+    ) -> RunningExecution:
+        """Starts it in a workspace. Raises as `Workspace.start` does."""
+
+    def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
+        """What is printed of it at its end; None for the execution's output."""
+
+
+def read_subject(request: Request) -> Subject:
+    """What the command's arguments name. Raises `UsageError`, `InvalidDefinition`."""
+    document = read_document(read_definition(request.file), name="<stdin>" if request.file == "-" else None)
+    if is_pipeline(document.value):
+        if request.input is not None:
+            raise UsageError("A pipeline takes parameters, not an input: write -p NAME=VALUE for each.")
+        from asl_runner.cli.pipelines import PipelineSubject
+
+        return PipelineSubject(document, request.file, request.name, request.parameters, request.steps)
+    if request.parameters or request.steps:
+        raise UsageError(f"-p and --step are for SageMaker pipelines; {request.file} is not one. See --input.")
+    machine, diagnostics = check_read(document, warnings=False)
+    if machine is None:
+        raise InvalidDefinition(diagnostics, document.name)
+    return MachineSubject(machine, read_input(request.input), request.file, request.name)
+
+
+class MachineSubject:
+    """A state machine with its input."""
+
+    def __init__(self, machine: StateMachine, input: Json, file: str, name: str | None) -> None:
+        self.name, self.machine = machine_name(file), machine
+        self._input, self._execution_name = input, name
+
+    async def start(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Literal["real", "virtual"],
+        observers: Sequence[Observer],
+        mocks: Mocks | None,
+    ) -> RunningExecution:
+        """Starts it in a workspace. Raises as `Workspace.start` does."""
+        try:
+            return await workspace.start(
+                self.machine,
+                self._input,
+                machine_name=self.name,
+                name=self._execution_name,
+                clock=clock,
+                observers=observers,
+                mocks=mocks,
+            )
+        except ExecutionExists as taken:
+            raise ExecutionExists(f"{taken}. Choose another --name, or none for a new one.") from None
+
+    def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
+        """None: what is printed is the execution."""
+        return None
