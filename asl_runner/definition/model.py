@@ -169,6 +169,8 @@ class ItemReader(Struct, frozen=True, kw_only=True):
     reader_config: Json = None
     """The `ReaderConfig` object as written."""
     max_items: Quantity | None = None
+    items_pointer: Evaluator | None = None
+    """JSONata `ItemsPointer`; one that is written out stays in `reader_config`."""
 
 
 class ItemBatcher(Struct, frozen=True, kw_only=True):

@@ -264,6 +264,7 @@ def _reader(compiled: Compiled | None) -> model.ItemReader | None:
         arguments=compiled.get("Arguments"),
         reader_config=_plain_config(compiled, "ReaderConfig"),
         max_items=_quantity(config, "MaxItems"),
+        items_pointer=pointer if callable(pointer := config.get("ItemsPointer")) else None,
     )
 
 

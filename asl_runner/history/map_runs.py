@@ -6,10 +6,14 @@ How the children of a map run stand is counted in their own records, so it is ri
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct, structs
 
 from asl_runner.errors import NotFound
+from asl_runner.history import statements
+from asl_runner.history.records import ExecutionRecord
 
 
 class MapRunRecord(Struct, frozen=True, kw_only=True):
@@ -31,6 +35,8 @@ class MapRunRecord(Struct, frozen=True, kw_only=True):
     """How many child executions it has in all, begun or not."""
     redrive_count: int = 0
     redrive_time: float | None = None
+    results_written: bool = False
+    """Whether the results were exported, or given to the state."""
 
 
 class Standing(Struct, frozen=True):
@@ -58,6 +64,26 @@ class ChildRecord(Struct, frozen=True):
     output: bytes | None
 
 
+def grow(connection: sqlite3.Connection, arn: str, items: int, executions: int) -> None:
+    """Records that it has at least so many of both."""
+    connection.execute(
+        "UPDATE map_runs SET items = :items, executions = :executions WHERE arn = :arn",
+        {"arn": arn, "items": items, "executions": executions},
+    )
+
+
+def ended_children(connection: sqlite3.Connection, arn: str) -> Iterator[ExecutionRecord]:
+    """Its children that have ended, in the order of their items, read as they are asked for."""
+    # Children lie close together in the table: going through it from the first of them needs no sorting.
+    first = connection.execute("SELECT MIN(id) FROM executions WHERE map_run_arn = :arn", {"arn": arn}).fetchone()[0]
+    rows = connection.execute(
+        f"{statements.EXECUTION} WHERE executions.id >= :first AND +map_run_arn = :arn AND stop IS NOT NULL"
+        " ORDER BY executions.id",
+        {"arn": arn, "first": first or 0},
+    )
+    return map(statements.record, rows)
+
+
 def children(connection: sqlite3.Connection, arn: str) -> list[ChildRecord]:
     """The children begun so far, in the order of their items, in which they are begun."""
     rows = connection.execute(
@@ -69,8 +95,8 @@ def children(connection: sqlite3.Connection, arn: str) -> list[ChildRecord]:
 def redrive(connection: sqlite3.Connection, arn: str, time: float) -> MapRunRecord:
     """Has one go on; gives what is then kept of it. Raises `NotFound`."""
     connection.execute(
-        "UPDATE map_runs SET status = 'RUNNING', stop = NULL, redrive_count = redrive_count + 1, redrive_time = :time"
-        " WHERE arn = :arn",
+        "UPDATE map_runs SET status = 'RUNNING', stop = NULL, results_written = 0, redrive_count = redrive_count + 1,"
+        " redrive_time = :time WHERE arn = :arn",
         {"arn": arn, "time": time},
     )
     return by_arn(connection, arn)
@@ -87,11 +113,11 @@ def restart(connection: sqlite3.Connection, old: str, new: str, name: str, start
     )
 
 
-def end(connection: sqlite3.Connection, arn: str, status: str, stop: float) -> None:
-    """Records how one ended."""
+def end(connection: sqlite3.Connection, arn: str, status: str, stop: float, *, written: bool) -> None:
+    """Records how one ended, and whether its results were handed over."""
     connection.execute(
-        "UPDATE map_runs SET status = :status, stop = :stop WHERE arn = :arn",
-        {"arn": arn, "status": status, "stop": stop},
+        "UPDATE map_runs SET status = :status, stop = :stop, results_written = :written WHERE arn = :arn",
+        {"arn": arn, "status": status, "stop": stop, "written": written},
     )
 
 
@@ -111,7 +137,7 @@ def by_arn(connection: sqlite3.Connection, arn: str) -> MapRunRecord:
     row = connection.execute(f"SELECT {_FIELDS} FROM map_runs WHERE arn = :arn", {"arn": arn}).fetchone()
     if row is None:
         raise NotFound(f"There is no map run {arn}")
-    return MapRunRecord(**dict(zip(MapRunRecord.__struct_fields__, row, strict=True)))
+    return _record(row)
 
 
 def of_execution(
@@ -124,7 +150,12 @@ def of_execution(
         " AND (start < :start OR (start = :start AND arn > :arn)) ORDER BY start DESC, arn LIMIT :limit",
         {"execution": execution_arn, "start": start, "arn": arn, "limit": limit},
     )
-    return [MapRunRecord(**dict(zip(MapRunRecord.__struct_fields__, row, strict=True))) for row in rows]
+    return [_record(row) for row in rows]
+
+
+def _record(row: Sequence[Any]) -> MapRunRecord:
+    fields = dict(zip(MapRunRecord.__struct_fields__, row, strict=True))
+    return MapRunRecord(**{**fields, "results_written": bool(fields["results_written"])})
 
 
 def standings(connection: sqlite3.Connection, arn: str) -> list[Standing]:

@@ -20,12 +20,18 @@ from msgspec.structs import replace
 from asl_runner.definition.model import ItemReader, Map, Pass, State, Working
 from asl_runner.expressions.environment import Environment, Evaluator, Json, Writer
 from asl_runner.interpreter import item_data
-from asl_runner.interpreter.errors import ITEM_READER_FAILED, Failure
+from asl_runner.interpreter.batches import batches_of, map_items
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.map_runs import MapRunSettings
-from asl_runner.interpreter.quantities import whole_number
-from asl_runner.interpreter.states.distributed_map import batches_of, map_items
-from asl_runner.interpreter.states.items import items_of, max_concurrency, selected, tolerated
+from asl_runner.interpreter.states.distributed_map import reader_config
+from asl_runner.interpreter.states.items import (
+    checked_most,
+    items_of,
+    max_concurrency,
+    most_items,
+    selected,
+    tolerated,
+)
 
 Note: TypeAlias = Callable[[str, Json], object]
 """Is told a stage and the data after it; a stage that comes again (a retry) replaces what it was."""
@@ -91,16 +97,13 @@ def map_stages(state: Map, effective: Json, frame: Frame, note: Note, *, read: s
 
 
 def _read_items(reader: ItemReader, text: str | None, effective: Json, frame: Frame, note: Note) -> Json | UnsetType:
-    config = reader.reader_config or {}
+    config = reader_config(reader, frame)
     if text is None or not item_data.reads(config):
         return UNSET
-    items = item_data.items_in(text, config)
+    items = item_data.all_items(text, config)
     if "ItemsPointer" in config:
-        items = item_data.checked_items(item_data.pointed(items, config["ItemsPointer"]))
         note("afterItemsPointer", items)
-    most = 0 if reader.max_items is None else whole_number(reader.max_items, effective, frame)
-    if most < 0:
-        raise Failure(ITEM_READER_FAILED, "field MaxItems must be positive")
+    most = checked_most(most_items(reader, effective, frame))
     if most == 0:
         return items
     return items[:most] if isinstance(items, list) else dict(islice(items.items(), most))

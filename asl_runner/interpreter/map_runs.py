@@ -5,13 +5,17 @@ Source: reference sections 11 (map runs) and 20.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from asl_runner.definition.model import Map
 from asl_runner.expressions.environment import Json
+from asl_runner.interpreter.results import Destination
+
+Batch: TypeAlias = "tuple[Json, int]"
+"""The input of a child execution, and how many items it stands for."""
 
 MapRunStatus: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "ABORTED"]
 
@@ -26,12 +30,17 @@ class MapRunSettings(Struct):
     tolerated_failure_percentage: float | None = None
     """Share of the items that may fail, 0 to 100; None where the definition says nothing."""
 
-    def exceeded_by(self, failed: int, total: int) -> bool:
-        """Whether so many failed items of so many are more than is tolerated; nothing is where nothing is said."""
+    def exceeded_by(self, failed: int, total: int | None) -> bool:
+        """Whether so many failed items of so many are more than is tolerated; nothing is where nothing is said.
+
+        A percentage is of all items, so it waits until their number is known.
+        """
         count, percentage = self.tolerated_failure_count, self.tolerated_failure_percentage
         if count is None and percentage is None:
             return failed > 0
-        return (count is not None and failed > count) or (percentage is not None and failed * 100 > percentage * total)
+        if count is not None and failed > count:
+            return True
+        return percentage is not None and total is not None and failed * 100 > percentage * total
 
 
 class MapRunRequest(Struct, frozen=True, kw_only=True):
@@ -42,11 +51,19 @@ class MapRunRequest(Struct, frozen=True, kw_only=True):
     """A UUID, the last part of its ARN."""
     settings: MapRunSettings
     items: int
-    """How many items there are in all."""
+    """How many items there are in all, as far as that is known."""
     executions: int
     """How many child executions they make: less than items where they are batched."""
+    input_bytes: int | None
+    """How large the input of a child execution may be."""
+    destination: Destination | None = None
+    """Where the results are to be exported."""
     redriven: str | None = None
     """The ARN of the map run that is to go on, rather than a new one to be opened."""
+
+
+class WriterProblem(Exception):
+    """Results cannot be exported; `str()` is the cause of the failure."""
 
 
 class ChildEnd(Struct, frozen=True):
@@ -73,8 +90,11 @@ class MapRun(Protocol):
         """How often it has been redriven."""
 
     @property
-    def outputs(self) -> Mapping[int, Json]:
+    def succeeded(self) -> Mapping[int, Json]:
         """Of one that goes on: what the children gave that succeeded before, by their index."""
+
+    async def grow(self, items: int, executions: int) -> None:
+        """There are at least so many of both; returns once that is kept."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is to be called whenever the settings change."""
@@ -82,7 +102,16 @@ class MapRun(Protocol):
     async def child(self, index: int, input: Json, items: int) -> ChildEnd:
         """Runs one child execution, which stands for so many items, to its end. Cancelled, it aborts it.
 
-        Of a map run that goes on, one that was there before goes on, too.
+        Of a map run that goes on, one that was there before goes on, too. Raises `Failure` for too large an input.
+        """
+
+    async def records(self) -> list[Json]:
+        """The records of the children that have ended, in the order of their index."""
+
+    async def export(self, pending: AsyncIterator[list[Batch]]) -> str:
+        """Writes the results to the request's destination; gives the key of the manifest there.
+
+        `pending` are those that were not begun. Raises `WriterProblem`, and what `pending` raises.
         """
 
     async def end(self, status: MapRunStatus) -> None:
@@ -90,4 +119,7 @@ class MapRun(Protocol):
 
 
 OpenMapRun: TypeAlias = Callable[[MapRunRequest], Awaitable[MapRun]]
-"""Opens a map run of one execution, new and known from now on, or has one go on."""
+"""Opens a map run of one execution, new and known from now on, or has one go on.
+
+Raises `WriterProblem` when nothing can be written to its destination.
+"""

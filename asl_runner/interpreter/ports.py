@@ -14,6 +14,7 @@ from msgspec import Struct
 from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Event
+from asl_runner.interpreter.datasets import OpenDataset
 from asl_runner.interpreter.map_runs import OpenMapRun
 
 
@@ -146,5 +147,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     """Why an activity cannot be asked at all, known before anything is scheduled; None when it can."""
     open_map_run: OpenMapRun | None = None
     """How a distributed Map gets what runs its child executions; None where nothing does."""
+    open_dataset: OpenDataset | None = None
+    """How its ItemReader gets at a dataset; None where nothing reads any."""
     seed: str
     """Seeds every random number of the execution; kept with it, so a replay draws the same."""

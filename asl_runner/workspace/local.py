@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.functions import Functions
     from asl_runner.functions.created import CreatedFunctions
+    from asl_runner.interpreter.datasets import Dataset, DatasetRequest
     from asl_runner.resources.activity import Activities
     from asl_runner.resources.aws.clients import AwsClients
     from asl_runner.resources.callback import TaskTokens
+    from asl_runner.resources.datasets.objects import Objects
     from asl_runner.sagemaker.client import LocalSageMaker
     from asl_runner.sagemaker.progress import JobProgress
     from asl_runner.storage.buckets import Buckets
@@ -205,6 +207,23 @@ class LocalTarget:
         from asl_runner.resources.aws.clients import AwsClients
 
         return AwsClients(self._configuration.region, lambda: self.served_at or self.aws.endpoint_url)
+
+    @_Made
+    def objects(self) -> Objects:
+        """The objects that distributed Maps read items from and write results to: where Tasks have their S3."""
+        if self.clients.local:
+            from asl_runner.resources.datasets.objects import WorkspaceObjects
+
+            return WorkspaceObjects(self.buckets, self._configuration.account)
+        from asl_runner.resources.datasets.aws_objects import AwsObjects
+
+        return AwsObjects(self.clients)
+
+    def open_dataset(self, request: DatasetRequest) -> Dataset:
+        """The `OpenDataset` port."""
+        from asl_runner.resources.datasets.reader import ItemReader
+
+        return ItemReader(lambda: self.objects).open(request)
 
     def environment(self) -> Mapping[str, str]:
         """What functions and jobs get so that unmodified AWS code reaches this workspace and nothing else."""

@@ -9,7 +9,7 @@ import asyncio
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,13 +21,19 @@ from asl_runner.expressions.json_text import compact, compact_bytes
 from asl_runner.history import map_runs
 from asl_runner.history.map_runs import ChildRecord, MapRunRecord
 from asl_runner.history.records import ExecutionRecord
-from asl_runner.interpreter.context import iso_time
-from asl_runner.interpreter.map_runs import ChildEnd, MapRunRequest, MapRunSettings, MapRunStatus
+from asl_runner.interpreter.errors import DATA_LIMIT_EXCEEDED, Failure
+from asl_runner.interpreter.map_runs import Batch, ChildEnd, MapRunRequest, MapRunSettings, MapRunStatus
+from asl_runner.workspace.map_results import MapResults, child_record
 
 if TYPE_CHECKING:
+    from asl_runner.history.store import Store
     from asl_runner.interpreter.ports import Clock
     from asl_runner.workspace.running import RunningExecution
     from asl_runner.workspace.workspace import Workspace
+
+
+_MOST_UNWRITTEN = 256
+"""Express children that may have ended without their end being written."""
 
 
 class LiveMapRun:
@@ -44,13 +50,21 @@ class LiveMapRun:
     ) -> None:
         self.record = record
         self.settings = request.settings
+        self.succeeded: Mapping[int, Json] = {}
+        """Of one that goes on: what the children gave that succeeded before, by their index."""
+        self._unsuccessful: Mapping[int, str] = {}
+        """The ARNs of its other children."""
         self._workspace = workspace
         self._clock = clock
         self._ended = ended
         running = workspace.running(parent.arn)
         self._mocks = None if running is None else running.mocks
-        self._children: list[ChildRecord] = []
         self._changed: Callable[[], None] = lambda: None
+        self._request = request
+        self._total = (record.items, record.executions)
+        self._is_exported = False
+        self._unwritten = 0
+        self._writing = asyncio.Lock()
         self._express = request.state.execution_type == "EXPRESS"
         machine = child_machine(parent.definition, request.state)
         self._machine = machine
@@ -79,18 +93,21 @@ class LiveMapRun:
         """How often it has been redriven."""
         return self.record.redrive_count
 
-    @property
-    def outputs(self) -> Mapping[int, Json]:
-        """Of one that goes on: what the children gave that succeeded before, by their index."""
-        return {
-            index: msgspec.json.decode(child.output or b"null")
-            for index, child in enumerate(self._children)
-            if child.status == "SUCCEEDED"
-        }
-
     def go_on(self, children: list[ChildRecord]) -> None:
         """It has begun before, with these children in the order of their index."""
-        self._children = children
+        self.succeeded = {
+            index: msgspec.json.decode(child.output or b"null")
+            for index, child in enumerate(children)
+            if child.status == "SUCCEEDED"
+        }
+        self._unsuccessful = {index: child.arn for index, child in enumerate(children) if child.status != "SUCCEEDED"}
+
+    async def grow(self, items: int, executions: int) -> None:
+        """There are at least so many of both; returns once that is kept."""
+        before = self._total
+        total = self._total = (max(items, before[0]), max(executions, before[1]))
+        if total != before:
+            await self._workspace.writable.change(lambda connection: map_runs.grow(connection, self.arn, *total))
 
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is to be called whenever the settings change."""
@@ -116,9 +133,12 @@ class LiveMapRun:
         Of a map run that goes on, one that was there before goes on, too: a Standard one is redriven, an Express one
         begins anew.
         """
-        record = self._child_record(compact_bytes(input), items)
-        before = self._children[index] if index < len(self._children) else None
-        arn = before.arn if before is not None and not self._express else record.arn
+        text = compact_bytes(input)
+        if self._request.input_bytes is not None and len(text) > self._request.input_bytes:
+            raise _too_large(self._request.state.name)
+        record = self._child_record(text, items)
+        before = self._unsuccessful.get(index)
+        arn = before if before is not None and not self._express else record.arn
         try:
             running = await self._begun(record, input, before, index)
             # From now on the execution holds the clock itself; at its end we do again.
@@ -131,31 +151,69 @@ class LiveMapRun:
                 cut_off.stop()
                 await cut_off.settle()
             raise
+        if self._express:
+            await self._keep_up()
         if outcome.status == "SUCCEEDED":
             return ChildEnd(True, msgspec.json.decode(outcome.output or b"null"))
-        return ChildEnd(False, _described(running.record))
+        return ChildEnd(False, child_record(running.record))
 
-    async def _begun(
-        self, record: ExecutionRecord, input: Json, before: ChildRecord | None, index: int
-    ) -> RunningExecution:
+    async def _begun(self, record: ExecutionRecord, input: Json, before: str | None, index: int) -> RunningExecution:
         workspace = self._workspace
         if before is None:
             mocks = None if self._mocks is None else self._mocks.for_item(index)
             return await workspace.launch(self._machine, input, record, clock=self._clock, taken=False, mocks=mocks)
         if self._express:
-            return await workspace.restart(self._machine, input, record, before.arn, clock=self._clock)
-        kept = await asyncio.to_thread(workspace.writable.execution, before.arn)
+            return await workspace.restart(self._machine, input, record, before, clock=self._clock)
+        kept = await asyncio.to_thread(workspace.writable.execution, before)
         given = msgspec.json.decode(kept.input)
         again = await workspace.redrive(self._machine, given, kept, at=self._clock.now(), clock=self._clock)
         if again is None:
-            raise RuntimeError(f"{before.arn} is {kept.status}, though it did not succeed")
+            raise RuntimeError(f"{before} is {kept.status}, though it did not succeed")
         return again
+
+    async def records(self) -> list[Json]:
+        """The records of the children that have ended, in the order of their index."""
+        store = await self._settled()
+
+        def read(tables: sqlite3.Connection) -> list[Json]:
+            return [child_record(kept) for kept in map_runs.ended_children(tables, self.arn)]
+
+        return await asyncio.to_thread(store.read, read)
+
+    async def export(self, pending: AsyncIterator[list[Batch]]) -> str:
+        """Writes the results to the request's destination; gives the key of the manifest there.
+
+        `pending` are those that were not begun. Raises `WriterProblem`, and what `pending` raises.
+        """
+        results = _results(self._workspace, self.record, self._request)
+        assert results is not None
+        key = await results.write(await self._settled(), pending)
+        self._is_exported = True
+        return key
+
+    async def _keep_up(self) -> None:
+        """Has Express children, which wait for nothing to be written, not outrun what writes them by too many."""
+        self._unwritten += 1
+        if self._unwritten >= _MOST_UNWRITTEN:
+            async with self._writing:
+                if self._unwritten >= _MOST_UNWRITTEN:
+                    await self._settled()
+                    self._unwritten = 0
+
+    async def _settled(self) -> Store:
+        """The database, with the ends of all children in it: nobody waits for those of Express ones."""
+        store = self._workspace.writable
+        await store.change(lambda connection: None)
+        return store
 
     async def end(self, status: MapRunStatus) -> None:
         """Nothing more will be asked of it. Returns once its end is kept."""
         self._ended(self)
         stop = self._clock.now()
-        await self._workspace.writable.change(lambda connection: map_runs.end(connection, self.arn, status, stop))
+        written = self._is_exported or status == "SUCCEEDED"
+        await self._workspace.writable.change(
+            lambda connection: map_runs.end(connection, self.arn, status, stop, written=written)
+        )
 
     def _child_record(self, input: bytes, items: int) -> ExecutionRecord:
         name = str(uuid.uuid4())
@@ -184,7 +242,7 @@ async def open_map_run(
 
     It is kept when this returns.
 
-    Raises `WorkspaceError`.
+    Raises `WorkspaceError`, and `WriterProblem` when nothing can be written to its destination.
     """
     prefix, _, name = parent.machine_arn.partition(":stateMachine:")
     name = name.partition("/")[0]
@@ -204,6 +262,8 @@ async def open_map_run(
         items=request.items,
         executions=request.executions,
     )
+    if (results := _results(workspace, record, request)) is not None:
+        await results.check()
     await workspace.writable.change(lambda connection: map_runs.add(connection, record))
     return LiveMapRun(workspace, record, parent, request, clock, ended)
 
@@ -218,14 +278,36 @@ async def _redriven(
 ) -> LiveMapRun:
     """A map run that goes on: with the settings it had at its end, and the children it had."""
 
+    def known(connection: sqlite3.Connection) -> MapRunRecord:
+        return map_runs.by_arn(connection, arn)
+
     def again(connection: sqlite3.Connection) -> tuple[MapRunRecord, list[ChildRecord]]:
         return map_runs.redrive(connection, arn, clock.now()), map_runs.children(connection, arn)
 
+    before = await workspace.writable.change(known)
+    to_be = msgspec.structs.replace(before, redrive_count=before.redrive_count + 1)
+    if (results := _results(workspace, to_be, request)) is not None:
+        await results.check()
     record, children = await workspace.writable.change(again)
     settings = MapRunSettings(record.max_concurrency, record.tolerated_count, record.tolerated_percentage)
     live = LiveMapRun(workspace, record, parent, msgspec.structs.replace(request, settings=settings), clock, ended)
     live.go_on(children)
     return live
+
+
+def _results(workspace: Workspace, record: MapRunRecord, request: MapRunRequest) -> MapResults | None:
+    """What exports its results, if they are to be."""
+    if request.destination is None:
+        return None
+    return MapResults(record, request.destination, workspace.local.objects, workspace.directory)
+
+
+def _too_large(state: str) -> Failure:
+    cause = (
+        f"The input of a child execution of the Map state '{state}' exceeds the maximum number of bytes service limit; "
+        "keep less of each item with ItemSelector, or fewer items in a batch."
+    )
+    return Failure(DATA_LIMIT_EXCEEDED, cause)
 
 
 def child_machine(definition: str, state: Map) -> StateMachine:
@@ -256,20 +338,3 @@ def _written(scope: dict[str, Any], name: str) -> dict[str, Any] | None:
             if (found := _written(inner, name)) is not None:
                 return found
     return None
-
-
-def _described(record: ExecutionRecord) -> Json:
-    """A failed child as it stands in the result of its Map, where failures are tolerated (reference section 11)."""
-    found = {
-        "Cause": record.cause,
-        "Error": record.error,
-        "ExecutionArn": record.arn,
-        "Input": record.input.decode(),
-        "InputDetails": {"Included": True},
-        "Name": record.name,
-        "StartDate": iso_time(record.start),
-        "StateMachineArn": record.machine_arn,
-        "Status": record.status,
-        "StopDate": None if record.stop is None else iso_time(record.stop),
-    }
-    return {name: value for name, value in found.items() if value is not None}

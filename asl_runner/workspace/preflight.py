@@ -138,16 +138,12 @@ def _task_problem(
 
 
 def _map_problems(state: Map) -> Iterator[str]:
-    if state.item_reader is not None:
-        yield (
-            "An ItemReader is not available yet; items out of the state's data (ItemsPath, in JSONata Items) are. "
-            "A Task before the Map can read them."
-        )
-    if state.result_writer is not None and state.result_writer.resource is not None:
-        yield (
-            "A ResultWriter that exports is not available yet; without it the results are the state's output. "
-            "A Task after the Map can write them."
-        )
+    config = {} if state.item_reader is None else state.item_reader.reader_config or {}
+    if config.get("InputType") == "PARQUET":
+        from importlib.util import find_spec
+
+        if find_spec("pyarrow") is None:
+            yield "Reading Parquet needs the package pyarrow; install it with: pip install 'asl-runner[datasets]'"
 
 
 def _distributed_maps(scope: Scope) -> Iterator[Map]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.definition.resource import Resource
     from asl_runner.expressions.environment import Json
+    from asl_runner.interpreter.datasets import OpenDataset
     from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.map_runs import OpenMapRun
     from asl_runner.interpreter.ports import Clock, Tasks
@@ -53,6 +54,7 @@ def run(
     ended: Callable[[RunningExecution], object],
     missing: Callable[[Resource], str | None] = lambda resource: None,
     open_map_run: OpenMapRun | None = None,
+    open_dataset: OpenDataset | None = None,
     restored: Restored | None = None,
     mocks: Mocks | None = None,
     around: Around | None = None,
@@ -79,7 +81,13 @@ def run(
     tasks = tasks if mocks is None else mocks.over(tasks, clock)
     tasks = tasks if around is None else around(tasks)
     ports = Ports(
-        clock=clock, journal=journal, tasks=tasks, seed=_seed(record), missing=missing, open_map_run=open_map_run
+        clock=clock,
+        journal=journal,
+        tasks=tasks,
+        seed=_seed(record),
+        missing=missing,
+        open_map_run=open_map_run,
+        open_dataset=open_dataset,
     )
     if express:
         limits = replace(limits, history_events=None, duration_seconds=EXPRESS_SECONDS)

@@ -210,6 +210,7 @@ class Workspace:
             ended=self._ended,
             missing=lambda activity: self._missing(activity, mocks),
             open_map_run=lambda request: self._open_map_run(record, ticking, request),
+            open_dataset=self.local.open_dataset,
             restored=restored,
             mocks=mocks,
             around=around,

@@ -30,6 +30,7 @@ SUPERSEDED = {
     "RedriveCount": date(2023, 11, 15),
     "RedriveStatus": date(2023, 11, 15),
     "RedriveStatusReason": date(2023, 11, 15),
+    "redriveCount": date(2023, 11, 15),
 }
 """Fields AWS has added to its answers, and since when: an older recording lacks them."""
 
@@ -59,14 +60,8 @@ LEFT_OUT = {"test_sfn_api.test_stop_execution": "waits a minute for nothing"}
 CHANCE = ("timeouts.test_timeouts.test_service_lambda_map_timeout",)
 """Cases that are exact or not by chance; the results kept say that they are not."""
 
-_READER = "Distributed Maps do not read their items from S3 yet (`ItemReader`)."
-
 REASONS: dict[str, str] = {
     CHANCE[0]: "Which simultaneous timeout comes first is chance.",
-    "scenarios.*.test_map_item_reader_*": _READER,
-    "scenarios.*.test_map_item_batching_base_json_max_per_batch_jsonata": _READER,
-    "assign.*.test_reference_in_map_state_max_items_path(*": _READER,
-    "test_sfn_api_map_run.test_list_map_runs_and_describe_map_run": _READER,
     "test_state.*_lambda_get_function_task(integer_*": "Lambda allows a larger `MemorySize` now.",
 }
 """Why cases still differ, by a pattern of their names."""

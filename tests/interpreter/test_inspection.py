@@ -21,7 +21,7 @@ from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.errors import ITEM_READER_FAILED, Failure
 from asl_runner.interpreter.execution import Outcome
 from asl_runner.interpreter.inspection import Note, observed
-from asl_runner.interpreter.item_data import items_in, pointed
+from asl_runner.interpreter.item_data import all_items
 from asl_runner.interpreter.mocked import Mock, MockedTasks, TooManyFailedIterations, performers
 from asl_runner.interpreter.ports import ExecutionInfo, Ports, Tasks
 from asl_runner.interpreter.visit import Given, Unrecorded, Visit, visit
@@ -241,14 +241,14 @@ def test_a_dataset_gives_the_items(reader: dict[str, Any], text: str, items: lis
 )
 def test_a_text_without_items_fails_the_reader(text: str, config: dict[str, Any], cause: str) -> None:
     with pytest.raises(Failure, match=cause) as raised:
-        items_in(text, config)
+        all_items(text, config)
     assert raised.value.error == ITEM_READER_FAILED
 
 
 @pytest.mark.parametrize("pointer", ["/b", "/a/2", "/a/-1", "/a/x", "/a/0/0"])
 def test_a_pointer_to_nothing_fails_the_reader(pointer: str) -> None:
     with pytest.raises(Failure, match="does not point to anything"):
-        pointed({"a": [1, 2]}, pointer)
+        all_items('{"a": [1, 2]}', {"InputType": "JSON", "ItemsPointer": pointer})
 
 
 def test_a_mocked_error_of_a_branch_is_caught() -> None:

@@ -24,25 +24,23 @@ def passing(name: str) -> dict[str, Any]:
     return {"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}}
 
 
-async def test_what_a_distributed_map_cannot_do_here_is_refused_by_name_before_anything_starts(tmp_path: Path) -> None:
+async def test_a_map_that_needs_a_package_is_refused_by_name_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
-    bucket = {"Bucket": "data", "Key": "items.json"}
-    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"}, "Parameters": bucket}
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "data", "Prefix": "out"}}
+    bucket = {"Bucket": "data", "Key": "items.parquet"}
     inner = mapping("In", passing("A"), **distributed)
-    inner["States"]["In"]["ItemReader"] = reader
-    machine = mapping("Outer", inner, **distributed)
-    branch = mapping("Deep", passing("B"), **distributed)
-    branch["States"]["Deep"]["ResultWriter"] = writer
-    machine["States"]["Outer"] |= {"Next": "Both"}
-    del machine["States"]["Outer"]["End"]
-    machine["States"]["Both"] = {"Type": "Parallel", "Branches": [branch], "End": True}
+    inner["States"]["In"]["ItemReader"] = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "PARQUET"},
+        "Parameters": bucket,
+    }
+    machine = load(mapping("Outer", inner, **distributed))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     async with Workspace(Configuration(root=tmp_path, workspace=tmp_path / ".asl-runner")) as workspace:
-        with pytest.raises(UsageError) as refused:
-            await workspace.start(load(machine), {})
+        with pytest.raises(UsageError, match=r"State 'In' cannot run here\. .* needs the package pyarrow"):
+            await workspace.start(machine, {})
         assert workspace.executions() == []
-    assert "State 'In' cannot run here. An ItemReader is not available yet" in str(refused.value)
-    assert "State 'Deep' cannot run here. A ResultWriter that exports is not available yet" in str(refused.value)
 
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"

@@ -70,9 +70,10 @@ def _counts(record: MapRunRecord, total: int, standings: Iterable[tuple[str, int
     counts = {"pending": 0, **dict.fromkeys(_COUNTS.values(), 0), "total": total}
     for status, count in standings:
         counts[_COUNTS.get(status, "pending")] += count
+    ended = sum(counts[name] for name in ("succeeded", "failed", "timedOut", "aborted"))
     left = total - sum(counts[name] for name in ("pending", *_COUNTS.values()))
     counts["pending" if record.status == "RUNNING" else "aborted"] += left
-    counts["resultsWritten"] = counts["succeeded"] + counts["failed"] if record.status == "SUCCEEDED" else 0
+    counts["resultsWritten"] = ended if record.results_written else 0
     return counts
 
 

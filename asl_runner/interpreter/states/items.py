@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from asl_runner.definition.model import Map
+from asl_runner.definition.model import ItemReader, Map
 from asl_runner.expressions.environment import ExpressionError, Json
 from asl_runner.expressions.jsonpath import Path, PathNotFound
 from asl_runner.expressions.jsonpath_steps import failing_step
 from asl_runner.interpreter.dataflow import states_variable
-from asl_runner.interpreter.errors import QUERY_EVALUATION_ERROR, REFERENCE_PATH_CONFLICT
+from asl_runner.interpreter.errors import ITEM_READER_FAILED, QUERY_EVALUATION_ERROR, REFERENCE_PATH_CONFLICT, Failure
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.payload import text
 from asl_runner.interpreter.quantities import real_number, whole_number
@@ -72,6 +72,22 @@ def selected(state: Map, effective: Json, item: dict[str, Json], frame: Frame) -
     finally:
         frame.map_item = outer
         frame.forget_context()
+
+
+_LARGEST_DATASET = 100_000_000
+"""Items of a dataset that are read at most. Source: reference section 11."""
+
+
+def most_items(reader: ItemReader, effective: Json, frame: Frame) -> int:
+    """MaxItems as given, 0 where there is none. Raises `ExpressionError`; whether it is negative is looked at later."""
+    return 0 if reader.max_items is None else whole_number(reader.max_items, effective, frame)
+
+
+def checked_most(most: int) -> int:
+    """How many items to read at most, 0 for all. Raises `Failure` `States.ItemReaderFailed` (recorded)."""
+    if most < 0:
+        raise Failure(ITEM_READER_FAILED, "field MaxItems must be positive")
+    return min(most, _LARGEST_DATASET)
 
 
 def max_concurrency(state: Map, effective: Json, frame: Frame) -> int:

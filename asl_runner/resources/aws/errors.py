@@ -48,6 +48,14 @@ class Refusal(Struct, frozen=True):
         return cls(code, message, 400, str(uuid4()))
 
 
+def sdk_cause(service: str, refusal: Refusal) -> str:
+    """The message of the exception the Java SDK 2 has for a refusal; `service` as it writes it, `S3`."""
+    details = [f"Service: {service}", f"Status Code: {refusal.status}", f"Request ID: {refusal.request_id}"]
+    if service == "S3":
+        details.append(f"Extended Request ID: {refusal.extended_request_id or uuid4().hex}")
+    return f"{refusal.message} ({', '.join(details)}){ATTEMPTS}"
+
+
 class SdkErrors:
     """Errors of `aws-sdk` tasks: `S3.NoSuchBucketException`, or `S3.S3Exception` where the model has no name for it."""
 
@@ -60,11 +68,7 @@ class SdkErrors:
         """The service refused."""
         shape = modelled(self._model, refusal.shape or refusal.code)
         name = exception_name(shape) if shape else f"{self._service}Exception"
-        details = [f"Service: {self._service}", f"Status Code: {refusal.status}", f"Request ID: {refusal.request_id}"]
-        if self._service == "S3":
-            details.append(f"Extended Request ID: {refusal.extended_request_id or uuid4().hex}")
-        cause = f"{refusal.message} ({', '.join(details)}){ATTEMPTS}"
-        return TaskFailed(f"{self._service}.{name}", cause)
+        return TaskFailed(f"{self._service}.{name}", sdk_cause(self._service, refusal))
 
     def unreachable(self, reason: str) -> TaskFailed:
         """The request did not get through."""
