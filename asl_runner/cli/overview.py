@@ -7,6 +7,7 @@ COMMANDS: dict[str, str] = {
     "translate": "Print the state machine a SageMaker pipeline becomes",
     "validate": "Check definitions and report every problem",
     "test": "Run the tests in case files (*.asl-test.yaml)",
+    "test-state": "Visit one state, and show its data after each stage",
     "list": "List the executions kept here, newest first",
     "describe": "Show one execution: status, times, input, output",
     "history": "Show what happened in an execution, event by event",
@@ -15,7 +16,7 @@ COMMANDS: dict[str, str] = {
     "serve": "Serve the workspace as an AWS endpoint",
     "completion": "Print the completion script of a shell",
 }
-"""Every command with its one line; the module of each is `asl_runner.cli.NAME`."""
+"""Every command with its one line; the module of each is `asl_runner.cli.NAME`, with _ for -."""
 
 _TEXT = """\
 Usage: asl-runner [OPTIONS] COMMAND [ARGS]...

@@ -51,6 +51,11 @@ def paint(text: str, colour: str | None) -> str:
     return text if colour is None or not shows_colours(sys.stdout) else click.style(text, fg=colour)
 
 
+def heading(text: str) -> str:
+    """The text in bold, where stdout shows colours."""
+    return click.style(text, bold=True) if shows_colours(sys.stdout) else text
+
+
 def shows_colours(stream: TextIO) -> bool:
     """Whether a stream is a terminal that is to have colours: NO_COLOR is not set, and TERM is not `dumb`."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
