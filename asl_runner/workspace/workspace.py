@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -45,6 +45,8 @@ class Workspace:
         """`directory` overrides the configuration's; nothing is created or read yet."""
         self.configuration = configuration
         self.directory = directory or configuration.workspace
+        self.log_of: Callable[[ExecutionRecord], Observer | None] = lambda record: None
+        """The log of an execution that is about to run, redriven or a child of a map run included; None for none."""
         self._reading: Store | None = None
         self._writing: Store | None = None
         self._local: LocalTarget | None = None
@@ -197,6 +199,7 @@ class Workspace:
 
         ticking = clock or _clock("real")
         store = self._store_to_write()
+        log = self.log_of(record)
         running = self._running[record.arn] = run(
             machine,
             input,
@@ -206,7 +209,7 @@ class Workspace:
             clock=ticking,
             limits=self._limits(),
             region=self.configuration.region,
-            observers=observers,
+            observers=observers if log is None else (*observers, log),
             ended=self._ended,
             missing=lambda activity: self._missing(activity, mocks),
             open_map_run=lambda request: self._open_map_run(record, ticking, request),

@@ -291,6 +291,43 @@ def test_logs_are_kept_as_cloudwatch_keeps_them(
         assert all("input" not in record["details"] for record in written)
 
 
+def logging_to(logs: Any, name: str) -> dict[str, Any]:
+    """A configuration that logs everything to a new log group."""
+    logs.create_log_group(logGroupName=name)
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:{name}:*"
+    return {"level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}]}
+
+
+def logged(directory: Path, group: str, machine: str) -> list[dict[str, Any]]:
+    path = directory / ".asl-runner/logs/cloudwatch" / group / f"{machine}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_children_of_a_map_run_express_ones_and_stopped_ones_are_logged_too(
+    serve: Callable[..., ServerProcess],
+) -> None:
+    served = serve()
+    sfn, logs = served.client("stepfunctions"), served.client("logs")
+    configuration = logging_to(logs, "all")
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, **PASS}
+    state = {"Type": "Map", "Label": "each", "ItemProcessor": processor, "End": True}
+    mapped = create(sfn, "mapped", {"StartAt": "M", "States": {"M": state}}, loggingConfiguration=configuration)
+    ended(sfn, sfn.start_execution(stateMachineArn=mapped, input="[1,2]")["executionArn"])
+    express = create(sfn, "quick", PASS, type="EXPRESS", loggingConfiguration=configuration)
+    answer = sfn.start_sync_execution(stateMachineArn=express)
+    waiting = create(sfn, "stopped", WAIT, loggingConfiguration=configuration)
+    sfn.start_execution(stateMachineArn=waiting)
+    assert served.stop() == 0
+    children = logged(served.directory, "all", "mapped/each")
+    assert [record["type"] for record in children].count("ExecutionSucceeded") == 2
+    assert len({record["execution_arn"] for record in children}) == 2
+    quick = logged(served.directory, "all", "quick")
+    assert [record["type"] for record in quick][-1] == "ExecutionSucceeded"
+    assert {record["execution_arn"] for record in quick} == {answer["executionArn"]}
+    assert [record["type"] for record in logged(served.directory, "all", "mapped")][-1] == "ExecutionSucceeded"
+    assert [record["type"] for record in logged(served.directory, "all", "stopped")][-1] == "ExecutionAborted"
+
+
 def test_what_was_acknowledged_survives_the_end_of_the_server(
     serve: Callable[..., ServerProcess], tmp_path: Path
 ) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from asl_runner.endpoint.stepfunctions.arns import parse_arn
-from asl_runner.endpoint.stepfunctions.logs import log_of
 from asl_runner.errors import NotFound
 from asl_runner.history.identifiers import random_hex
 from asl_runner.history.records import ExecutionRecord
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.targets import Target
     from asl_runner.expressions.environment import Json
     from asl_runner.resources.mocks.tasks import Mocks
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import RunningExecution
 
 GONE = "The process that ran the execution ended."
 """The cause of the end of an execution whose process is gone."""
@@ -83,13 +81,8 @@ def execution_record(
 async def launch(
     service: StepFunctions, machine: StateMachine, input: Json, record: ExecutionRecord, mocks: Mocks | None = None
 ) -> RunningExecution:
-    """Starts the execution once it is kept, an Express one at once; with a log where its state machine asks for one.
-
-    `mocks` answer its Tasks.
+    """Starts the execution once it is kept, an Express one at once; `mocks` answer its Tasks.
 
     Raises `ExecutionExists`.
     """
-    log = log_of(service, record)
-    observers: Sequence[Observer] = () if log is None else (log,)
-    taken = record.type != "EXPRESS"
-    return await service.workspace.launch(machine, input, record, observers=observers, taken=taken, mocks=mocks)
+    return await service.workspace.launch(machine, input, record, taken=record.type != "EXPRESS", mocks=mocks)

@@ -106,7 +106,10 @@ class Deliveries:
         self._mark = uuid.uuid4().hex[:8]
 
     def put(self, records: _Records) -> None:
-        """Takes records; returns at once."""
+        """Takes records; returns at once, except at the end of the process: then once they are written."""
+        if self._closing:
+            self._write(records)
+            return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="asl-runner log deliveries", daemon=True)
             self._thread.start()

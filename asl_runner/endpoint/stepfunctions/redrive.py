@@ -9,10 +9,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec.structs import replace
 
 from asl_runner.endpoint.stepfunctions.kept import kept_execution
-from asl_runner.endpoint.stepfunctions.logs import log_of
 from asl_runner.endpoint.stepfunctions.redrivable import obstacle
 from asl_runner.service_model.errors import ServiceError
 
@@ -58,13 +56,11 @@ async def redrive_execution(service: StepFunctions, request: dict[str, Any]) -> 
     reason = obstacle(service, record)
     if reason is not None:
         raise _refusal(record, reason)
-    log = log_of(service, replace(record, redrive_count=record.redrive_count + 1))
     running = await service.workspace.redrive(
         service.machine(record.definition),
         msgspec.json.decode(record.input),
         record,
         at=now,
-        observers=() if log is None else (log,),
     )
     if running is None:
         raise _refusal(record, "Execution is RUNNING and cannot be redriven")

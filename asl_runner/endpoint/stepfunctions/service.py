@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from asl_runner.endpoint.stepfunctions.client import OwnClient
 from asl_runner.endpoint.stepfunctions.kept import end_orphans
-from asl_runner.endpoint.stepfunctions.logs import Deliveries
+from asl_runner.endpoint.stepfunctions.logs import Deliveries, log_of
 from asl_runner.endpoint.stepfunctions.redrive import ClientTokens
 from asl_runner.endpoint.stepfunctions.targets import Target, resolve
 from asl_runner.history.machines import Machines
@@ -51,10 +51,12 @@ class StepFunctions:
         """Makes the service ready for requests. Executions whose process is gone have ended."""
         await asyncio.to_thread(end_orphans, self)
         self.workspace.local.stepfunctions = OwnClient(self)
+        self.workspace.log_of = lambda record: log_of(self, record)
 
     async def close(self) -> None:
         """Ends what the service started."""
         self.workspace.local.stepfunctions = None
+        self.workspace.log_of = lambda record: None
         await asyncio.to_thread(self.deliveries.close)
 
     def now(self) -> float:
