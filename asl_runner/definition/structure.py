@@ -15,7 +15,7 @@ from asl_runner.definition.fields import Field, Language, Shape, fields_of, grou
 from asl_runner.definition.json_text import Path
 from asl_runner.definition.kinds import PLAIN_KINDS, check_plain
 from asl_runner.definition.shapes import MACHINE, OPERATOR_NAMES, SHAPES, STATE_TYPES, STATES
-from asl_runner.expressions.environment import Json
+from asl_runner.expressions.environment import Evaluator, Json
 
 Compiled: TypeAlias = dict[str, Any]
 
@@ -297,8 +297,15 @@ def _object(walker: Walker, field: Field, value: Json, path: Path, language: Lan
     elif kind.shape == "Credentials" and language == "JSONPath" and isinstance(value, dict):
         return walker.compiler.template(value, path, language) if walker.report.count == before else None
     elif kind.shape == "Credentials":
-        return walker.compiler.jsonata_template(value, path) if walker.report.count == before else None
+        return _role(compiled["RoleArn"]) if walker.report.count == before and "RoleArn" in compiled else None
     return compiled
+
+
+def _role(role: Any) -> Evaluator:
+    """Credentials in JSONata: a role as written, or the expression for it."""
+    if callable(role):
+        return lambda states, env: {"RoleArn": role(states, env)}
+    return lambda states, env: {"RoleArn": role}
 
 
 def _one_operator(walker: Walker, rule: dict[str, Json], path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asl_runner.definition import load
+from asl_runner.definition.resource import Resource
 from asl_runner.history.events import Event
 from asl_runner.history.journal import MemoryJournal
 from asl_runner.interpreter.clocks import VirtualClock
@@ -86,8 +87,9 @@ def execution(
     clock: VirtualClock | None = None,
     limits: Limits = AWS_LIMITS,
     seed: str = "seed",
+    missing: Callable[[Resource], str | None] = lambda resource: None,
 ) -> tuple[Execution, MemoryJournal]:
-    """An execution ready to run."""
+    """An execution ready to run; `missing` says of an activity why it cannot be asked."""
     journal = MemoryJournal()
     answers = tasks or Answers()
     info = ExecutionInfo(
@@ -99,7 +101,7 @@ def execution(
         region="us-east-1",
         start_time=START,
     )
-    ports = Ports(clock=clock or VirtualClock(START), journal=journal, tasks=answers, seed=seed)
+    ports = Ports(clock=clock or VirtualClock(START), journal=journal, tasks=answers, seed=seed, missing=missing)
     machine = load(json.dumps(definition))
     return Execution(machine, {} if input is None else input, info, ports, limits=limits), journal
 

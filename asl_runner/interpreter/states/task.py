@@ -17,6 +17,7 @@ from asl_runner.interpreter.dataflow import narrowed_input, states_variable
 from asl_runner.interpreter.deadlines import Deadlines
 from asl_runner.interpreter.errors import Failure, cut, data_limit_failure
 from asl_runner.interpreter.frame import Frame
+from asl_runner.interpreter.payload import text
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.interpreter.quantities import seconds
 from asl_runner.interpreter.states import working
@@ -93,7 +94,7 @@ def _call(frame: Frame, state: Task, effective: Json, history: TaskHistory) -> T
         data = states_variable(frame) if state.query_language == "JSONata" else narrowed_input(state, frame)
     timeout = None if state.timeout is None else seconds(state.timeout, data, frame)
     heartbeat = None if state.heartbeat is None else seconds(state.heartbeat, data, frame)
-    credentials = None if state.credentials is None else state.credentials(data, frame)
+    credentials = None if state.credentials is None else _credentials(state.credentials(data, frame))
     history.scheduled(input, timeout, heartbeat, credentials)
     return TaskCall(
         resource=state.resource,
@@ -109,6 +110,12 @@ def _call(frame: Frame, state: Task, effective: Json, history: TaskHistory) -> T
         token=frame.token,
         log_name=_log_name(state.name, frame.previous),
     )
+
+
+def _credentials(given: dict[str, Json]) -> Json:
+    if not isinstance(given.get("RoleArn"), str):
+        raise ExpressionError(f"The RoleArn parameter does not reference a string value: {text(given.get('RoleArn'))}")
+    return given
 
 
 def _first_start(history: TaskHistory, deadlines: Deadlines) -> Callable[[str | None], None]:
