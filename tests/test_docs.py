@@ -35,8 +35,9 @@ def text(page: str) -> str:
     return (DOCS / page).read_text(encoding="utf-8")
 
 
-def cli_page() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cli_page", DOCS / "cli_page.py")
+def page_module(name: str) -> ModuleType:
+    """The module that writes a page."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -61,8 +62,20 @@ def section(page: str, title: str) -> str:
 
 def test_command_page_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "33")
-    generated = text("cli.md").partition("]]] -->\n")[2].partition("<!-- [[[end]]]")[0]
-    assert generated == f"{cli_page().page()}\n", "run: python -m cogapp -r -I docs docs/cli.md"
+    assert generated("cli.md") == [f"{page_module('cli_page').page()}\n"], (
+        "run: python -m cogapp -r -I docs docs/cli.md"
+    )
+
+
+def test_error_page_is_current() -> None:
+    page = page_module("errors_page")
+    written = [f"{part.rstrip()}\n\n" for part in (page.language(), page.services())]
+    assert generated("errors.md") == written, "run: python -m cogapp -r -I docs docs/errors.md"
+
+
+def generated(page: str) -> list[str]:
+    """The generated parts of a page."""
+    return re.findall(r"^\]\]\] -->\n(.*?)<!-- \[\[\[end\]\]\]", text(page), re.MULTILINE | re.DOTALL)
 
 
 def test_every_command_and_option_is_documented() -> None:

@@ -129,6 +129,50 @@ class TestCreate:
         assert message.endswith(" at /States/A/Resource'")
 
     @pytest.mark.parametrize(
+        ("inner", "text", "place"),
+        [
+            (
+                {"Resource": "arn:aws:states:::glue:startJobRun.sync"},
+                "Express state machine does not support '.sync' service integration ",
+                "Resource",
+            ),
+            (
+                {"Resource": "arn:aws:states:us-east-1:123456789012:activity:a"},
+                "Express state machine does not support Activity ARN",
+                "Resource",
+            ),
+            (
+                {
+                    "Type": "Map",
+                    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}},
+                },
+                "Express state machine does not support 'DISTRIBUTED' Map",
+                "ItemProcessor/ProcessorConfig",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("children", ["STANDARD", "EXPRESS"])
+    def test_express_children_cannot_wait_either(
+        self, states: Any, name: str, inner: Any, text: str, place: str, children: str
+    ) -> None:
+        state = {"Type": "Task", **inner, "End": True}
+        if state["Type"] == "Map":
+            state["ItemProcessor"] |= {"StartAt": "C", "States": {"C": {"Type": "Pass", "End": True}}}
+        config = {"Mode": "DISTRIBUTED", "ExecutionType": children}
+        processor = {"ProcessorConfig": config, "StartAt": "B", "States": {"B": state}}
+        request = {
+            "name": name,
+            "definition": definition(Type="Map", ItemProcessor=processor, End=True),
+            "roleArn": ROLE,
+        }
+        if children == "STANDARD":
+            states.create_state_machine(**request)
+            return
+        code, message = refusal(states.create_state_machine, **request)
+        assert (code, text in message) == ("InvalidDefinition", True)
+        assert message.endswith(f" at /States/A/ItemProcessor/States/B/{place}'")
+
+    @pytest.mark.parametrize(
         ("settings", "code"),
         [
             ({"loggingConfiguration": {"level": "ALL"}}, "InvalidLoggingConfiguration"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,9 +18,14 @@ from asl_runner.interpreter.ports import TaskCall, TaskFailed
 NAMES = ["ALL", "TaskFailed", "Timeout", "HeartbeatTimeout", "BranchFailed", "Permissions", "Runtime"]
 """Names of `States.` a catcher may have, besides the error's own."""
 
+WORKING = ("Task", "Map", "Parallel")
+
 LIMITS = Limits(payload_bytes=BYTES, variable_bytes=BYTES // 2, history_events=EVENTS)
 
-NAMED = [pytest.param(case, id=re.sub(r"\W+", "-", case.when)) for case in CASES]
+
+def named(cases: Iterable[ErrorCase]) -> list[Any]:
+    """The cases, each called by its reason."""
+    return [pytest.param(case, id=re.sub(r"\W+", "-", case.when)) for case in cases]
 
 
 def played(case: ErrorCase, machine: dict[str, Any], limits: Limits = LIMITS) -> Ran:
@@ -69,7 +75,7 @@ def names_of(case: ErrorCase) -> dict[str, str]:
     )
 
 
-@pytest.mark.parametrize("case", NAMED)
+@pytest.mark.parametrize("case", named(CASES))
 def test_the_execution_ends_as_the_table_says(case: ErrorCase) -> None:
     ran = played(case, machine_of(case))
     assert (ran.status, ran.outcome.error) == (case.status, case.error)
@@ -101,7 +107,7 @@ def assert_cause(case: ErrorCase, cause: str | None) -> None:
     assert re.fullmatch(pattern, cause, re.DOTALL), f"{cause!r} is not {expected!r}"
 
 
-@pytest.mark.parametrize("case", [param for param in NAMED if "Catch" not in param.values[0].state])
+@pytest.mark.parametrize("case", named(case for case in CASES if "Catch" not in case.state))
 def test_a_catcher_around_the_state_takes_what_the_table_says(case: ErrorCase) -> None:
     """A Parallel around the machine has a catcher for one name after the other."""
     for name, short in names_of(case).items():
@@ -114,11 +120,9 @@ def test_a_catcher_around_the_state_takes_what_the_table_says(case: ErrorCase) -
 
 
 @pytest.mark.parametrize(
-    "case", [param for param in NAMED if param.values[0].state["Type"] in ("Task", "Map", "Parallel")]
+    "case", named(case for case in CASES if case.state["Type"] in WORKING and "Catch" not in case.state)
 )
 def test_the_states_own_catcher_and_retrier_take_what_the_table_says(case: ErrorCase) -> None:
-    if "Catch" in case.state:
-        return
     jsonata = case.state.get("QueryLanguage") == "JSONata"
     for name, short in names_of(case).items():
         wanted = short in case.caught.split()

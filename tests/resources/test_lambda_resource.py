@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from asl_runner.definition.resource import parse_resource
 from asl_runner.expressions.environment import Json
-from asl_runner.functions import Functions
+from asl_runner.functions import Functions, Invocation
 from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
 from asl_runner.resources.lambda_ import LambdaFunction, LambdaInvoke
 from asl_runner.resources.lambda_preflight import problem
@@ -109,6 +109,31 @@ async def test_a_function_that_exits(functions: Functions) -> None:
     with pytest.raises(TaskFailed) as caught:
         await invoke(functions, FunctionName="untyped")
     assert caught.value.error == "Runtime.ExitError"
+
+
+@pytest.mark.parametrize("payload", ['{"errorMessage":"RequestId: 1 Error: Task timed out"}', "no JSON", "[]"])
+async def test_an_error_without_a_type_is_unknown(payload: str) -> None:
+    class Untyped(Functions):
+        def __init__(self) -> None:
+            """No functions."""
+
+        async def invoke(self, *arguments: Any, **options: Any) -> Invocation:
+            return Invocation(
+                status_code=200,
+                payload=payload.encode(),
+                function_error="Unhandled",
+                executed_version="$LATEST",
+                log_tail=b"",
+                request_id="r",
+                trace_id="t",
+            )
+
+    with pytest.raises(TaskFailed) as caught:
+        await task(Untyped(), "any", {})
+    assert caught.value.error == "Lambda.Unknown"
+    assert caught.value.cause == (
+        f"The cause could not be determined because Lambda did not return an error type. Returned payload: {payload}"
+    )
 
 
 async def test_invoke_answers_as_recorded(functions: Functions) -> None:

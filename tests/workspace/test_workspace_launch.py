@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from asl_runner.configuration import Configuration
 from asl_runner.definition import load
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
+from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.workspace import Workspace
 
 PREFIX = "arn:aws:states:us-east-1:123456789012"
@@ -113,6 +114,23 @@ async def test_only_what_ended_without_success_is_redriven(tmp_path: Path) -> No
         passing = await workspace.launch(load(PASS), 1, record("passing"))
         await passing.result()
         assert await workspace.redrive(load(PASS), 1, workspace.find("passing"), at=2000.0) is None
+
+
+async def test_an_express_execution_has_five_minutes_and_no_limit_of_events(tmp_path: Path) -> None:
+    inner = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    states: dict[str, Any] = {
+        "M": {"Type": "Map", "ItemProcessor": inner, "Next": "W"},
+        "W": {"Type": "Wait", "Seconds": 301, "End": True},
+    }
+    many = Configuration(root=tmp_path, workspace=tmp_path / ".asl-runner", limits={"history_events": 20})
+    async with Workspace(many) as workspace:
+        machine, items = load({"StartAt": "M", "States": states}), list(range(20))
+        clock = VirtualClock(1000.0)
+        running = await workspace.launch(machine, items, record("long", type="EXPRESS"), clock=clock)
+        outcome = await running.result()
+        assert (outcome.status, outcome.error, outcome.stop_time) == ("TIMED_OUT", None, 1300.0)
+        running = await workspace.launch(machine, items, record("full"), clock=VirtualClock(1000.0))
+        assert (await running.result()).error == "States.Runtime"
 
 
 async def test_executions_that_wait_take_no_threads(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from asl_runner.definition import Diagnostic, Document, StateMachine, check_read, read_document
 from asl_runner.definition.codes import CODES
 from asl_runner.definition.diagnostics import Report
+from asl_runner.definition.json_text import Path
 from asl_runner.definition.resource import parse_resource
 from asl_runner.definition.scopes import PROCESSORS, is_terminal, scopes, transitions
 from asl_runner.endpoint.stepfunctions.errors import invalid_definition
@@ -52,9 +53,8 @@ def _checked(definition: str, type: str) -> tuple[StateMachine | None, list[Diag
     machine, found = check_read(document)
     if any(problem.aws_code == "MISSING_TRANSITION_TARGET" for problem in found):
         found = _with_untargeted(document, found)
-    if type == "EXPRESS" and isinstance(document.value, dict):
-        found = _merged(found, _unsupported_in_express(document))
     if isinstance(document.value, dict):
+        found = _merged(found, _unsupported_in_express(document, whole=type == "EXPRESS"))
         found = _merged(found, _unrecognized(document, found))
     known = [problem for problem in found if problem.aws_code]
     return None if _has_errors(known) else machine, sorted(known, key=lambda item: item.aws_code in _NO_LOCATION)
@@ -153,13 +153,31 @@ def _unrecognized(document: Document, found: list[Diagnostic]) -> list[Diagnosti
     return report.finish(document) if report.count else []
 
 
-def _unsupported_in_express(document: Document) -> list[Diagnostic]:
+def _unsupported_in_express(document: Document, *, whole: bool) -> list[Diagnostic]:
+    """What Express executions cannot do, in the `whole` machine or in processors whose children are Express."""
     report = Report()
+    express: list[Path] = [()] if whole else []
     for scope in scopes(document.value):
+        inside = any(scope.path[: len(path)] == path for path in express)
         for name, state in scope.states.items():
-            for field, message in _express_problems(state):
-                report.add("ASL110", message, (*scope.state_path(name), *field))
+            place = scope.state_path(name)
+            for field, message in _express_problems(state) if inside else ():
+                report.add("ASL110", message, (*place, *field))
+            express += [
+                (*place, processor)
+                for processor, config in _processor_configs(state)
+                if config.get("ExecutionType") == "EXPRESS"
+            ]
     return report.finish(document) if report.count else []
+
+
+def _processor_configs(state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The processors of a distributed Map, with what they say of its child executions."""
+    if state.get("Type") == "Map":
+        for processor in PROCESSORS:
+            config = state.get(processor, {}).get("ProcessorConfig") if isinstance(state.get(processor), dict) else None
+            if isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED":
+                yield processor, config
 
 
 def _express_problems(state: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -173,8 +191,5 @@ def _express_problems(state: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], 
             yield ("Resource",), f"Express state machine does not support '.{resource.pattern}' service integration "
         elif resource.kind == "activity":
             yield ("Resource",), "Express state machine does not support Activity ARN"
-    if state.get("Type") == "Map":
-        for processor in PROCESSORS:
-            config = state.get(processor, {}).get("ProcessorConfig") if isinstance(state.get(processor), dict) else None
-            if isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED":
-                yield (processor, "ProcessorConfig"), "Express state machine does not support 'DISTRIBUTED' Map"
+    for processor, _ in _processor_configs(state):
+        yield (processor, "ProcessorConfig"), "Express state machine does not support 'DISTRIBUTED' Map"
