@@ -3,7 +3,7 @@
     region = "us-east-1"
     account = "123456789012"
     role = "arn:aws:iam::123456789012:role/asl-runner"
-    target = "local"
+    target = "local"                   # where Tasks run: local, docker (SageMaker's jobs), aws
     workspace = ".asl-runner"
     runtime = "process"
     progress = "auto"
@@ -15,6 +15,9 @@
 
     [images]                           # a glob on the image URI -> a built-in algorithm, or a command
     "*/my-training:*" = { command = ["python", "train.py"] }
+
+    [use]                              # a service or a state -> where it runs instead
+    sagemaker = "docker"
 
     [limits]                           # AWS's own where a key is absent; "none" lifts one
     history_events = "none"
@@ -35,6 +38,7 @@ from typing import Any, Literal, TypeAlias, cast
 from msgspec import Struct
 
 from asl_runner.errors import ConfigurationError
+from asl_runner.placement import TARGETS, WORDS, Choice, Placement, Target
 
 FILE_NAME = "asl-runner.toml"
 WORKSPACE_NAME = ".asl-runner"
@@ -46,12 +50,14 @@ FunctionSetting: TypeAlias = str | dict[str, Any]
 
 
 class ImageSetting(Struct, frozen=True, kw_only=True):
-    """An entry of `[images]`: a built-in algorithm or a command, never both."""
+    """An entry of `[images]`: a built-in algorithm or a command, never both; an image for Docker."""
 
     pattern: str
     algorithm: str | None = None
     command: tuple[str, ...] | None = None
     """A leading `python` is this interpreter; a word that names a file beside the configuration is its whole path."""
+    image: str | None = None
+    """What Docker runs in its place."""
     environment: dict[str, str] = {}
 
 
@@ -64,7 +70,15 @@ class Configuration(Struct, frozen=True, kw_only=True):
     region: str = "us-east-1"
     account: str = "123456789012"
     role: str | None = None
-    target: Literal["local"] = "local"
+    target: Target = "local"
+    use: dict[str, Target] = {}
+    """Where Tasks of a service, or of states of a name, run instead."""
+    chosen: Choice = Choice()
+    """What the command line says of that; it comes before all the file says."""
+    docker_network: str = "bridge"
+    """The network of Docker that jobs' containers join."""
+    aws_poll_seconds: float = 5.0
+    """How often a job on AWS is looked at, at first."""
     workspace: Path
     runtime: Runtime = "process"
     functions: dict[str, FunctionSetting] = {}
@@ -75,6 +89,11 @@ class Configuration(Struct, frozen=True, kw_only=True):
     progress: Literal["auto", "live", "plain", "none"] = "auto"
     mocks: Path | None = None
     """The mock file of the test cases that a started state machine's ARN may name."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where Tasks run."""
+        return Placement(self.chosen, Choice(self.target, self.use))
 
     @property
     def role_arn(self) -> str:
@@ -147,7 +166,10 @@ class _Reader:
             "region": self.string,
             "account": self.account,
             "role": self.string,
-            "target": self.one_of("local"),
+            "target": self.one_of(*TARGETS),
+            "use": self.uses,
+            "docker": self.docker,
+            "aws": self.aws,
             "workspace": self.path,
             "runtime": self.one_of("process", "inline"),
             "functions": self.functions,
@@ -158,6 +180,7 @@ class _Reader:
         }
         values = self.table(document, (), kinds)
         values.setdefault("workspace", self.root / WORKSPACE_NAME)
+        values |= {**values.pop("docker", {}), **values.pop("aws", {})}
         if self.problems:
             raise ConfigurationError("\n".join(self.problems))
         return Configuration(root=self.root, file=self.file, **values)
@@ -232,6 +255,21 @@ class _Reader:
         found = [str(self.root / word) if (self.root / word).is_file() else word for word in rest]
         return (sys.executable if first == "python" else first, *found)
 
+    def uses(self, value: Any, where: tuple[str, ...]) -> dict[str, Target]:
+        read = self.entries(value, where, self.one_of(*WORDS), 'sagemaker = "docker"')
+        return {name: WORDS[place] for name, place in zip(value, read, strict=True) if place is not None}
+
+    def docker(self, value: Any, where: tuple[str, ...]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a table, found {value!r}")
+        return {f"docker_{name}": found for name, found in self.table(value, where, {"network": self.string}).items()}
+
+    def aws(self, value: Any, where: tuple[str, ...]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a table, found {value!r}")
+        kinds: dict[str, Kind] = {"poll_seconds": self.positive}
+        return {f"aws_{name}": found for name, found in self.table(value, where, kinds).items()}
+
     def functions(self, value: Any, where: tuple[str, ...]) -> dict[str, FunctionSetting]:
         self.entries(value, where, self.function, '"NAME-OR-GLOB" = "lambdas/file.py:handler"')
         return cast(dict[str, FunctionSetting], value)
@@ -280,10 +318,17 @@ class _Reader:
         fields = self.table(
             table,
             where,
-            {"algorithm": self.one_of("xgboost", "scikit-learn"), "command": self.words, "environment": self.strings},
+            {
+                "algorithm": self.one_of("xgboost", "scikit-learn"),
+                "command": self.words,
+                "image": self.string,
+                "environment": self.strings,
+            },
         )
-        if ("algorithm" in table) == ("command" in table):
-            raise ValueError("expected exactly one of `algorithm` and `command`")
+        if "algorithm" in table and "command" in table:
+            raise ValueError("expected one of `algorithm` and `command`, not both")
+        if not table.keys() & {"algorithm", "command", "image"}:
+            raise ValueError("expected `algorithm` or `command`, and `image` for Docker")
         return None if len(self.problems) > before else ImageSetting(pattern=where[-1], **fields)
 
     def limits(self, value: Any, where: tuple[str, ...]) -> dict[str, int | None]:

@@ -157,6 +157,8 @@ TABLES = {
     '[functions."x"]\npath = "lambdas"': "functions",
     '[images."x"]\nalgorithm = "xgboost"': "images",
     "[limits]": "limits",
+    "[docker]": "docker",
+    "[aws]": "aws",
 }
 
 

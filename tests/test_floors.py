@@ -18,6 +18,7 @@ FLOORS: list[set[str]] = [
     {"functions", "storage"},
     {"sagemaker"},
     {"resources"},
+    {"placement"},
     {"configuration"},
     {"workspace"},
     {"views"},

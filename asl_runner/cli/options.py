@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +13,7 @@ from asl_runner.errors import UsageError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from asl_runner.placement import Choice
     from asl_runner.workspace import Workspace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,13 +41,40 @@ def workspace_options(command: F) -> F:
     return command
 
 
+def target_options(command: F) -> F:
+    """Adds `--target` and `--use`; `chosen` makes a `Choice` of them."""
+    for option in (
+        click.option(
+            "--use",
+            "uses",
+            multiple=True,
+            metavar="NAME=PLACE",
+            help="Run a service or the state NAME at local, docker or aws; may be repeated.",
+        ),
+        click.option(
+            "--target",
+            type=click.Choice(["local", "docker", "aws"]),
+            help="Where Tasks run: on this machine, SageMaker's jobs in its Docker, or on AWS. Default: local.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def chosen(target: str | None, uses: Sequence[str]) -> Choice:
+    """What `--target` and `--use` say. Raises `UsageError`."""
+    from asl_runner.placement import WORDS, Choice, parse_uses
+
+    return Choice(None if target is None else WORDS[target], parse_uses(uses))
+
+
 def execution_argument(command: F) -> F:
     """Adds the argument EXECUTION: a name, the start of one, an ARN, or `latest`."""
     return click.argument("execution", shell_complete=complete_execution)(command)
 
 
-def open_workspace(workspace: str | None, config: str | None) -> Workspace:
-    """The workspace the options name."""
+def open_workspace(workspace: str | None, config: str | None, choice: Choice | None = None) -> Workspace:
+    """The workspace the options name; `choice` says where Tasks run, before the configuration does."""
     from asl_runner.configuration import load_configuration
     from asl_runner.workspace import Workspace
 
@@ -55,6 +83,10 @@ def open_workspace(workspace: str | None, config: str | None) -> Workspace:
     except FileNotFoundError:
         raise UsageError("The current directory is gone; change to one that exists.") from None
     configuration = load_configuration(Path(config) if config else None)
+    if choice is not None:
+        from msgspec.structs import replace
+
+        configuration = replace(configuration, chosen=choice)
     return Workspace(configuration, Path(workspace).absolute() if workspace else None)
 
 

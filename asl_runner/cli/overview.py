@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "graph": "Draw a state machine or what an execution made of it",
     "stop": "Stop a running execution",
     "serve": "Serve the workspace as an AWS endpoint",
+    "images": "Build and list the images of SageMaker jobs in Docker",
     "completion": "Print the completion script of a shell",
 }
 """Every command with its one line; the module of each is `asl_runner.cli.NAME`, with _ for -."""

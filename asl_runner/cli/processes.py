@@ -26,8 +26,13 @@ def descendants(root: int) -> list[int]:
 
 
 def kill_descendants() -> None:
-    """Kills every process under this one at once."""
+    """Kills every process under this one at once, but for the one that cleans up after it."""
+    from asl_runner.sagemaker.containers.guard import helper
+
+    spared = helper()
     for process in descendants(os.getpid()):
+        if process == spared:
+            continue
         try:
             os.kill(process, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

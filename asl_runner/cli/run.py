@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asl_runner.cli.options import complete_definition, workspace_options
+from asl_runner.cli.options import chosen, complete_definition, target_options, workspace_options
 
 
 @click.command("run")
@@ -39,6 +39,7 @@ from asl_runner.cli.options import complete_definition, workspace_options
     help="Let the tasks of states answer as this file says, JSON or YAML: see docs/mocks.md.",
 )
 @click.option("--case", metavar="NAME", help="The test case of a mock file of AWS Step Functions Local.")
+@target_options
 @workspace_options
 def command(
     file: str,
@@ -51,6 +52,8 @@ def command(
     clock: str,
     mock_file: str | None,
     case: str | None,
+    target: str | None,
+    uses: tuple[str, ...],
     workspace: str | None,
     config: str | None,
 ) -> int:
@@ -71,6 +74,8 @@ def command(
       asl-runner run nightly.asl.yaml --clock virtual --json
       asl-runner run pipeline.json -p MseThreshold=7.0
       asl-runner run order.asl.json --mock mocks.json --case refused
+      asl-runner run train.asl.json --use sagemaker=docker
+      asl-runner run train.asl.json --target aws --use "Make features=local"
     """
     from asl_runner.cli.execute import Request, execute
 
@@ -86,6 +91,7 @@ def command(
             clock="virtual" if clock == "virtual" else "real",
             mock_file=mock_file,
             case=case,
+            choice=chosen(target, uses),
             workspace=workspace,
             config=config,
         )

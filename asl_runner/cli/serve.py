@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asl_runner.cli.options import open_workspace, workspace_options
+from asl_runner.cli.options import chosen, open_workspace, target_options, workspace_options
 
 
 @click.command("serve")
@@ -20,16 +20,26 @@ from asl_runner.cli.options import open_workspace, workspace_options
     metavar="MIB",
     help="Refuse larger requests, such as uploads to S3.",
 )
+@target_options
 @workspace_options
-def command(host: str, port: int, request_limit: int, workspace: str | None, config: str | None) -> int:
+def command(
+    host: str,
+    port: int,
+    request_limit: int,
+    target: str | None,
+    uses: tuple[str, ...],
+    workspace: str | None,
+    config: str | None,
+) -> int:
     """Serve Step Functions, Lambda, SageMaker, S3 and other AWS services to AWS clients.
 
     \b
     Examples:
       asl-runner serve
       asl-runner serve --port 0 --workspace /tmp/scratch
+      asl-runner serve --use sagemaker=docker
       AWS_ENDPOINT_URL=http://127.0.0.1:8083 aws stepfunctions list-state-machines
     """
     from asl_runner.cli.serving import serve
 
-    return serve(open_workspace(workspace, config), host, port, request_limit << 20)
+    return serve(open_workspace(workspace, config, chosen(target, uses)), host, port, request_limit << 20)

@@ -19,7 +19,8 @@ async def served_for(
     workspace: Workspace, machine: StateMachine, mocked: Collection[str] = ()
 ) -> AsyncIterator[Server | None]:
     """Serves the workspace to AWS clients if tasks of the machine need them to answer; states `mocked` need nobody."""
-    if not needs_endpoint([(name, task) for name, task in written_tasks(machine) if name not in mocked]):
+    tasks = [(name, task) for name, task in written_tasks(machine) if name not in mocked]
+    if not needs_endpoint(tasks, workspace.configuration.placement.of):
         yield None
         return
     from asl_runner.endpoint.server import Server

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from asl_runner.definition.resource import parse_resource
 from asl_runner.endpoint.protocol import Call
 from asl_runner.sagemaker.kinds import KINDS
 from asl_runner.service_model.errors import ServiceError
@@ -85,7 +86,8 @@ async def _call(workspace: Workspace, name: str, method: str, request: dict[str,
 
 def _called(workspace: Workspace, name: str, method: str, request: dict[str, Any]) -> dict[str, Any]:
     """Calls the client in this thread: it reads and writes files."""
-    client: LocalSageMaker = workspace.local.sagemaker
+    place = workspace.configuration.placement.of(parse_resource(f"arn:aws:states:::aws-sdk:sagemaker:{method}"), "")
+    client: LocalSageMaker = workspace.local.sagemaker_at(place)
     call: Callable[..., dict[str, Any]] = getattr(client, method)
     try:
         return call(**request)

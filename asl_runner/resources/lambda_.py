@@ -10,14 +10,14 @@ import logging
 import re
 from email.utils import formatdate
 from pathlib import Path
-from typing import get_args
+from typing import Protocol, get_args
 from uuid import uuid4
 
 import msgspec
 
 from asl_runner.errors import NotFound
 from asl_runner.expressions.environment import Json
-from asl_runner.functions import Functions, Invocation, InvocationType, InvokeRefused
+from asl_runner.functions import Invocation, InvocationType, InvokeRefused
 from asl_runner.functions.arn import LATEST, parse_function_name
 from asl_runner.functions.payloads import error_type
 from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
@@ -34,10 +34,25 @@ _PARAMETERS: dict[str, tuple[type, ...]] = {
 }
 
 
+class Invoker(Protocol):
+    """Invokes functions: those of the project, or those on AWS."""
+
+    async def invoke(
+        self,
+        name_or_arn: str,
+        payload: bytes,
+        *,
+        client_context: str | None = None,
+        log: Path | None = None,
+        invocation_type: InvocationType = "RequestResponse",
+    ) -> Invocation:
+        """Lambda's answer to Invoke; see `Functions.invoke`."""
+
+
 class LambdaFunction:
     """Answers tasks whose `Resource` is a function ARN: the function gets the input, its answer is the result."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Invoker) -> None:
         self._functions = functions
 
     async def __call__(self, call: TaskCall) -> Json:
@@ -49,7 +64,7 @@ class LambdaFunction:
 class LambdaInvoke:
     """Answers `lambda:invoke` tasks, request-response."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Invoker) -> None:
         self._functions = functions
 
     async def __call__(self, call: TaskCall) -> Json:
@@ -81,7 +96,7 @@ class LambdaInvoke:
 
 
 async def _invoke(
-    functions: Functions,
+    functions: Invoker,
     call: TaskCall,
     name: str,
     payload: bytes,

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
@@ -44,6 +43,10 @@ OPTIMIZED = frozenset(
 
 _ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+_SPOILED_LOOKS = 20
+"""So many looks at a job in a row may be spoiled; about ten minutes on AWS."""
+_STOPS = 5
+"""How often a job is asked to stop while the API is busy."""
 _OWN_CLASSES = frozenset({"ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ConflictException"})
 """Error codes with an exception class of their own; all others are the service's general one."""
 
@@ -59,12 +62,20 @@ class SageMakerTasks:
     """Answers tasks of the services `sagemaker` and `aws-sdk:sagemaker`.
 
     `client` is a `LocalSageMaker` or a boto3 client. A job awaited with `.sync` is looked at every `poll_interval`
-    seconds, growing to six times that while it takes long. A cancelled `.sync` task stops its job.
+    seconds, growing to six times that while it takes long. A cancelled `.sync` task stops its job. `seen` is called in
+    a thread with each Describe document of an awaited job and the member that holds its name.
     """
 
-    def __init__(self, client: Any, *, poll_interval: float = 0.05) -> None:
+    def __init__(
+        self,
+        client: Any,
+        *,
+        poll_interval: float = 0.05,
+        seen: Callable[[str, dict[str, Any]], object] = lambda name_member, document: None,
+    ) -> None:
         self._client = client
         self._interval = poll_interval
+        self._seen = seen
 
     async def __call__(self, call: TaskCall) -> Json:
         """The task's result. Raises `TaskFailed`."""
@@ -104,23 +115,40 @@ class SageMakerTasks:
         return result
 
     async def _ended(self, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any]:
-        """The Describe document of the job once it has ended. Throttling of a look means looking again."""
+        """The Describe document of the job once it has ended.
+
+        A look that is throttled, or that a passing trouble of the service or the connection spoils, is taken again a
+        while later: the job goes on meanwhile.
+        """
         describe = getattr(self._client, job.describe)
-        began = time.monotonic()
+        began, spoiled = time.monotonic(), 0
         while True:
-            with suppress(_Throttled):
+            try:
                 document = await _ask(describe, name, _optimized_error)
+            except _Passing:
+                spoiled += 1
+                if spoiled == _SPOILED_LOOKS:
+                    raise
+            else:
+                spoiled = 0
+                document.pop("ResponseMetadata", None)
+                await asyncio.to_thread(self._seen, job.name, document)
                 if document[job.status] in _ENDED:
-                    document.pop("ResponseMetadata", None)
                     return document
             elapsed = time.monotonic() - began
-            await asyncio.sleep(min(max(self._interval, elapsed / 20), self._interval * 6))
+            await asyncio.sleep(min(max(self._interval, elapsed / 20) * 2**spoiled, self._interval * 6))
 
     async def _stop(self, job: _JobCalls, name: Mapping[str, str], creation: asyncio.Future[dict[str, Any]]) -> None:
         """Best effort, as Step Functions does: a job that is not there, or has ended, is no error."""
         with contextlib.suppress(TaskFailed):
             await creation
-            await _ask(getattr(self._client, job.stop), name, _optimized_error)
+            for attempt in range(_STOPS):
+                try:
+                    await _ask(getattr(self._client, job.stop), name, _optimized_error)
+                except _Passing:
+                    await asyncio.sleep(min(self._interval, 1) * 2**attempt)
+                else:
+                    return
 
     async def _sdk(self, call: TaskCall) -> Json:
         """Any operation of the API: its answer, timestamps in ISO 8601."""
@@ -162,8 +190,8 @@ class _JobCalls:
         self.stop: str = xform_name(f"Stop{api}")
 
 
-class _Throttled(TaskFailed):
-    """The API asked to come back later."""
+class _Passing(TaskFailed):
+    """The API asked to come back later, had a trouble of its own, or could not be reached."""
 
 
 _ErrorNames = Callable[[str, str, int, str], TaskFailed]
@@ -185,9 +213,10 @@ async def _ask(
                 metadata.get("HTTPStatusCode", 400),
                 metadata.get("RequestId") or str(uuid4()),
             )
-            raise (_Throttled(refused.error, refused.cause) if code in _BUSY else refused) from error
+            passing = code in _BUSY or metadata.get("HTTPStatusCode", 400) >= 500
+            raise (_Passing(refused.error, refused.cause) if passing else refused) from error
         if type(error).__module__.startswith(("botocore", "urllib3")):
-            raise TaskFailed("SageMaker.SdkClientException", str(error)) from error
+            raise _Passing("SageMaker.SdkClientException", str(error)) from error
         raise
 
 

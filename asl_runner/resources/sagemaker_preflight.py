@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from asl_runner.definition.resource import Resource
-from asl_runner.errors import NotFound
 from asl_runner.expressions.environment import Json
 from asl_runner.resources.sagemaker import OPTIMIZED, is_awaited
 from asl_runner.sagemaker.client import LocalSageMaker
-from asl_runner.sagemaker.containers.images import ImageSetting, resolve
+from asl_runner.sagemaker.containers.images import Use
 
 _VERBS = ("add_", "create_", "delete_", "describe_", "list_", "stop_", "update_")
 _IMAGE_MEMBERS = ("TrainingImage", "Image", "ImageUri")
 _SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 
 
-def problem(resource: Resource, request: Json, images: Sequence[ImageSetting]) -> str | None:
+ImageProblem: TypeAlias = Callable[[str, Use], str | None]
+"""Why an image could not be run where the task's jobs run."""
+
+
+def problem(resource: Resource, request: Json, image_problem: ImageProblem) -> str | None:
     """Why a task could not run here, or None; the text says what can.
 
     `request` is the task's `Parameters` or `Arguments` as written: an image computed at run time is not judged.
-    `images` are the configured ones.
     """
-    return _action_problem(resource) or _pattern_problem(resource) or _image_problem(request, images)
+    return _action_problem(resource) or _pattern_problem(resource) or _image_problem(request, image_problem)
 
 
 def written_images(request: Json) -> Iterator[str]:
@@ -63,12 +66,11 @@ def _pattern_problem(resource: Resource) -> str | None:
     return f"The resource {resource.arn} is not available on the target local; available: {available}."
 
 
-def _image_problem(request: Json, images: Sequence[ImageSetting]) -> str | None:
+def _image_problem(request: Json, image_problem: ImageProblem) -> str | None:
     for member, image in _images(request):
-        try:
-            resolve(image, images, "processing" if member == "ImageUri" else "algorithm")
-        except NotFound as unknown:
-            return str(unknown)
+        found = image_problem(image, "processing" if member == "ImageUri" else "algorithm")
+        if found is not None:
+            return found
     return None
 
 

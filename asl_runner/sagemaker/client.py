@@ -11,15 +11,18 @@ processes of this process until `close`.
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from asl_runner.sagemaker import kinds, listing, rules, trials
-from asl_runner.sagemaker.containers.images import ImageSetting
-from asl_runner.sagemaker.containers.place import ProcessPlace
+from asl_runner.sagemaker.containers.images import ImageSetting, Use
+from asl_runner.sagemaker.containers.place import Place, ProcessPlace
 from asl_runner.sagemaker.endpoints import Endpoints
 from asl_runner.sagemaker.jobs import model, processing, processing_request, training, transform, tuning, tuning_request
 from asl_runner.sagemaker.jobs.base import Site
@@ -58,6 +61,8 @@ class LocalSageMaker:
         reuse_names: bool = False,
     ) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._images = images
+        self._places: list[Place] = []
         self._site = Site(
             records=Records(root),
             buckets=buckets,
@@ -69,11 +74,13 @@ class LocalSageMaker:
             closing=threading.Event(),
         )
         self._service = Service(self._site, reuse_names=reuse_names)
-        self._endpoints = Endpoints(self._service)
+        self._endpoints = Endpoints(self._service, self._site)
 
     def close(self) -> None:
         """Stops every job of this process and waits for their end; children are gone, statuses say `Stopped`."""
         self._service.close()
+        for place in self._places:
+            place.close()
 
     def progress(self, job_name: str, kind: str | None = None) -> JobProgress | None:
         """A cheap snapshot of a job this process runs or ran, for showing; None for a name it knows nothing of.
@@ -86,6 +93,24 @@ class LocalSageMaker:
     def prepare(self, image: str) -> None:
         """Begins to load what an image stands for, so that its first job starts at once; returns at once."""
         self._site.place.prepare(image)
+
+    def in_docker(self, network: str = "bridge") -> LocalSageMaker:
+        """The same SageMaker, whose jobs run in Docker if they are created through the client returned here.
+
+        `network` is the network of Docker their containers join. The engine is sought by the first job.
+        """
+        from asl_runner.sagemaker.containers.docker.place import DockerPlace
+
+        place = DockerPlace(self._images, self._site.records, network=network)
+        self._places.append(place)
+        other = copy.copy(self)
+        other._site = msgspec.structs.replace(self._site, place=place)
+        other._endpoints = Endpoints(self._service, other._site)
+        return other
+
+    def problem(self, image: str, use: Use = "algorithm") -> str | None:
+        """Why an image could not be run where this client's jobs run; None if nothing is known against it."""
+        return self._site.place.problem(image, use)
 
     # training jobs
 

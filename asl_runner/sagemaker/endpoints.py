@@ -13,7 +13,7 @@ from asl_runner.sagemaker import kinds, moments
 from asl_runner.sagemaker.containers.inference import InferenceClient
 from asl_runner.sagemaker.containers.inference import Response as ContainerResponse
 from asl_runner.sagemaker.jobs import endpoint
-from asl_runner.sagemaker.jobs.base import STOP_FILE
+from asl_runner.sagemaker.jobs.base import STOP_FILE, Site
 from asl_runner.sagemaker.jobs.endpoint import EndpointJob, Variant
 from asl_runner.sagemaker.records import Document, Record
 from asl_runner.sagemaker.service import Response, Service, answer
@@ -31,9 +31,10 @@ _TAKEN_SECONDS = 10.0
 class Endpoints:
     """The endpoints and endpoint configurations of one `Service`."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, site: Site) -> None:
+        """`site` is where the containers of endpoints run."""
         self._service = service
-        self._site = service.site
+        self._site = site
 
     def create_config(self, given: Mapping[str, Any]) -> Response:
         """`CreateEndpointConfig`."""

@@ -47,3 +47,7 @@ class JobProgress(Struct, frozen=True, kw_only=True):
     total: int | None = None
     """Of a tuning job: how many trials it may make."""
     trials: tuple[TrialProgress, ...] = ()
+    log: tuple[str, ...] = ()
+    """Of a job on AWS: the newest lines of its log."""
+    log_lines: int = 0
+    """How many lines its log has so far, with those no longer in `log`."""

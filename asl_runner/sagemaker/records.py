@@ -165,7 +165,11 @@ class Records:
 
     def is_orphan(self, record: Record) -> bool:
         """Whether the process that ran this job is gone."""
-        return record.owner is not None and not is_alive(self.root / OWNERS, record.owner)
+        return record.owner is not None and self.is_gone(record.owner)
+
+    def is_gone(self, owner: str) -> bool:
+        """Whether the process with this token is gone."""
+        return not is_alive(self.root / OWNERS, owner)
 
     def _put(self, record: Record) -> None:
         # Remembered first: on a full disk the job still ends, for those who wait for it in this process.

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from asl_runner.configuration import Configuration
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.ports import TaskCall
+from asl_runner.placement import Target
 from asl_runner.resources.registry import ANY_SDK_SERVICE, OPTIMIZED_SERVICES, Handler, Resources
+from asl_runner.workspace.lazy import Lazy, Placed
+from asl_runner.workspace.remote import AwsTarget
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
@@ -83,12 +86,16 @@ class LocalTarget:
             "http": self._http_tasks,
             "apigateway": self._apigateway_tasks,
         }
-        self._resources = Resources({key: _Lazy(make) for key, make in makers.items()})
-
-    @property
-    def tasks(self) -> Resources:
+        handlers: dict[str, Handler] = {key: Lazy(make) for key, make in makers.items()}
+        docker = {"sagemaker": Lazy(self._docker_tasks), "aws-sdk:sagemaker": Lazy(self._docker_sdk_tasks)}
+        here, in_docker = Resources(handlers), Resources({**handlers, **docker})
+        self.remote = AwsTarget(configuration.region, lambda: self.tokens, configuration.aws_poll_seconds)
+        """AWS itself, for the Tasks that are placed there."""
+        self.tasks = Placed(
+            configuration.placement,
+            {"local": lambda: here, "docker": lambda: in_docker, "aws": lambda: self.remote.resources},
+        )
         """The `Tasks` port."""
-        return self._resources
 
     def check(self, machine: StateMachine, mocked: Collection[str] = ()) -> None:
         """Raises `UsageError` saying what of a machine cannot run here, and what to write.
@@ -98,10 +105,9 @@ class LocalTarget:
         from asl_runner.workspace.preflight import check_tasks, images_of, written_tasks
 
         tasks = [(name, task) for name, task in written_tasks(machine) if name not in mocked]
-        served = self.stepfunctions is not None
-        check_tasks(machine, tasks, self._resources, lambda: self.functions, self._configuration.images, served=served)
-        for image in images_of(tasks):
-            self.sagemaker.prepare(image)
+        check_tasks(machine, tasks, self)
+        for target, image in images_of(tasks, self.tasks):
+            self.sagemaker_at(target).prepare(image)
 
     def job_progress(self, kind: str, name: str) -> JobProgress | None:
         """How a SageMaker job stands that this process runs or ran; None for another. From any thread.
@@ -109,7 +115,8 @@ class LocalTarget:
         `kind` is `training`, `tuning`, `transform` or `processing`.
         """
         sagemaker: LocalSageMaker | None = self.__dict__.get("sagemaker")
-        return None if sagemaker is None else sagemaker.progress(name, kind)
+        found = None if sagemaker is None else sagemaker.progress(name, kind)
+        return found or self.remote.job_progress(kind, name)
 
     async def close(self) -> None:
         """Ends every process, server and thread; the endpoint last, as functions and jobs may still be writing."""
@@ -120,6 +127,7 @@ class LocalTarget:
             import asyncio
 
             await asyncio.to_thread(self.sagemaker.close)
+        self.remote.close()
         if "clients" in made:
             self.clients.close()
         if "aws" in made:
@@ -180,6 +188,15 @@ class LocalTarget:
             images=self._configuration.images,
             environment=self.environment,
         )
+
+    @_Made
+    def sagemaker_in_docker(self) -> LocalSageMaker:
+        """The same SageMaker; jobs created through it run in Docker."""
+        return self.sagemaker.in_docker(self._configuration.docker_network)
+
+    def sagemaker_at(self, target: Target) -> LocalSageMaker:
+        """SageMaker for jobs that run as processes or in Docker."""
+        return self.sagemaker_in_docker if target == "docker" else self.sagemaker
 
     @_Made
     def buckets(self) -> Buckets:
@@ -253,16 +270,28 @@ class LocalTarget:
         return with_callback(self.tokens, states, states.submit)
 
     def _sagemaker_tasks(self) -> Handler:
-        from asl_runner.resources.sagemaker import SageMakerTasks
+        return self._sagemaker_jobs(self.sagemaker)
 
-        return SageMakerTasks(self.sagemaker)
+    def _docker_tasks(self) -> Handler:
+        return self._sagemaker_jobs(self.sagemaker_in_docker)
 
     def _sagemaker_sdk_tasks(self) -> Handler:
+        return self._sagemaker_sdk(self.sagemaker)
+
+    def _docker_sdk_tasks(self) -> Handler:
+        return self._sagemaker_sdk(self.sagemaker_in_docker)
+
+    def _sagemaker_jobs(self, client: LocalSageMaker) -> Handler:
+        from asl_runner.resources.sagemaker import SageMakerTasks
+
+        return SageMakerTasks(client)
+
+    def _sagemaker_sdk(self, client: LocalSageMaker) -> Handler:
         """SageMaker's jobs by the workspace; its other records by what serves them, where anything does."""
         from asl_runner.resources.aws_sdk import AwsSdkTasks
         from asl_runner.resources.sagemaker import SageMakerTasks
 
-        own, records = SageMakerTasks(self.sagemaker), AwsSdkTasks(self.clients)
+        own, records = SageMakerTasks(client), AwsSdkTasks(self.clients)
 
         async def either(call: TaskCall) -> Json:
             is_own = self.served_at is None or own.offers(call.resource.action)
@@ -292,16 +321,3 @@ class LocalTarget:
         from asl_runner.resources.optimized_tasks import OptimizedTasks
 
         return with_callback(self.tokens, OptimizedTasks(self.clients))
-
-
-class _Lazy:
-    """A handler that is made by its first call."""
-
-    def __init__(self, make: Callable[[], Handler]) -> None:
-        self._make = make
-        self._handler: Handler | None = None
-
-    async def __call__(self, call: TaskCall) -> Json:
-        if self._handler is None:
-            self._handler = self._make()
-        return await self._handler(call)

@@ -9,17 +9,18 @@ import msgspec
 
 from asl_runner.definition.model import Choice, Fail, Map, Parallel, Pass, Scope, State, Succeed, Wait
 from asl_runner.definition.names import first_forbidden
-from asl_runner.definition.resource import parse_resource
+from asl_runner.definition.resource import Resource, parse_resource
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
+from asl_runner.placement import Target
+from asl_runner.placement import problem as placement_problem
 from asl_runner.resources.registry import OPTIMIZED_SERVICES
 
 if TYPE_CHECKING:
-    from asl_runner.configuration import ImageSetting
     from asl_runner.definition.model import StateMachine
-    from asl_runner.functions import Functions
     from asl_runner.interpreter.limits import Limits
-    from asl_runner.resources.registry import Resources
+    from asl_runner.workspace.lazy import Placed
+    from asl_runner.workspace.local import LocalTarget
 
 AVAILABLE = (
     "Lambda functions (their ARN, or lambda:invoke), sagemaker, states, activities, aws-sdk:SERVICE:ACTION, "
@@ -55,19 +56,8 @@ Tasks: TypeAlias = Sequence[tuple[str, dict[str, Any]]]
 """Name and fields, as written, of Task states."""
 
 
-def check_tasks(
-    machine: StateMachine,
-    tasks: Tasks,
-    resources: Resources,
-    functions: Callable[[], Functions],
-    images: Sequence[ImageSetting],
-    *,
-    served: bool = False,
-) -> None:
-    """Raises `UsageError` naming every Task and Map that cannot run here, with what to do about it.
-
-    `served` says whether AWS clients can reach this workspace.
-    """
+def check_tasks(machine: StateMachine, tasks: Tasks, world: LocalTarget) -> None:
+    """Raises `UsageError` naming every Task and Map that cannot run where it is placed, with what to do about it."""
     if machine.placeholders:
         raise UsageError(
             "The definition has placeholders that a deployment would fill in; put ARNs or values in their place:\n  "
@@ -78,8 +68,8 @@ def check_tasks(
         for lack in _map_problems(state):
             problems.setdefault(lack, []).append(state.name)
     for name, task in tasks:
-        problem = _task_problem(task, resources, functions, images)
-        if problem is None and not served and needs_endpoint([(name, task)]):
+        problem = _task_problem(name, task, world)
+        if problem is None and world.stepfunctions is None and needs_endpoint([(name, task)], world.tasks.of):
             problem = _UNSERVED
         if problem is not None:
             problems.setdefault(problem, []).append(name)
@@ -95,31 +85,33 @@ _UNSERVED = (
 )
 
 
-def needs_endpoint(tasks: Tasks) -> bool:
+def needs_endpoint(tasks: Tasks, place: Callable[[Resource, str], Target] = lambda resource, state: "local") -> bool:
     """Whether some task needs the services of the workspace itself: a callback's answer, a worker, a nested execution,
-    Lambda's API."""
-    for _, task in tasks:
+    Lambda's API. `place` says where a task runs."""
+    for name, task in tasks:
         resource = parse_resource(task["Resource"])
         if resource.kind == "activity" or resource.pattern == "waitForTaskToken":
             return True
-        if resource.service in ("states", "aws-sdk:sfn", "aws-sdk:lambda"):
+        own = resource.service in ("states", "aws-sdk:sfn", "aws-sdk:lambda")
+        if own and place(resource, name) != "aws":
             return True
     return False
 
 
-def _task_problem(
-    task: dict[str, Any],
-    resources: Resources,
-    functions: Callable[[], Functions],
-    images: Sequence[ImageSetting],
-) -> str | None:
+def _task_problem(name: str, task: dict[str, Any], world: LocalTarget) -> str | None:
     resource = parse_resource(task["Resource"])
-    if not resources.handles(resource):
+    target = world.tasks.of(resource, name)
+    misplaced = placement_problem(resource, target)
+    if misplaced is not None:
+        return misplaced
+    if target == "aws":
+        return world.remote.problem(resource)
+    if not world.tasks.resources(target).handles(resource):
         return f"The resource {resource.arn} is not available on the target local; available are {AVAILABLE}."
     if resource.service.endswith("sagemaker"):
         from asl_runner.resources import sagemaker_preflight
 
-        return sagemaker_preflight.problem(resource, _request(task), images)
+        return sagemaker_preflight.problem(resource, _request(task), world.sagemaker_at(target).problem)
     if resource.kind == "aws-sdk":
         from asl_runner.resources import aws_sdk
 
@@ -133,7 +125,7 @@ def _task_problem(
     if resource.kind == "lambda" or resource.service == "lambda":
         from asl_runner.resources import lambda_preflight
 
-        return lambda_preflight.problem(functions(), resource, _request(task))
+        return lambda_preflight.problem(world.functions, resource, _request(task))
     return None
 
 
@@ -157,14 +149,16 @@ def _distributed_maps(scope: Scope) -> Iterator[Map]:
                 yield from _distributed_maps(branch)
 
 
-def images_of(tasks: Tasks) -> set[str]:
-    """The images, as far as they are written out, of the containers the machine will start."""
-    requests = [_request(task) for _, task in tasks if ":sagemaker:create" in task["Resource"]]
-    if not requests:
-        return set()
-    from asl_runner.resources.sagemaker_preflight import written_images
+def images_of(tasks: Tasks, placed: Placed) -> set[tuple[Target, str]]:
+    """The images, as far as they are written out, of the containers a machine will start here, and at which place."""
+    found: set[tuple[Target, str]] = set()
+    for name, task in tasks:
+        if ":sagemaker:create" in task["Resource"]:
+            from asl_runner.resources.sagemaker_preflight import written_images
 
-    return {image for request in requests for image in written_images(request)}
+            target = placed.of(parse_resource(task["Resource"]), name)
+            found |= {(target, image) for image in written_images(_request(task)) if target != "aws"}
+    return found
 
 
 def _request(task: dict[str, Any]) -> Json:

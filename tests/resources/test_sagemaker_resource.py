@@ -38,6 +38,7 @@ if told.get("hang"):
 
 class _Image:
     algorithm: str | None = None
+    image: str | None = None
 
     def __init__(self, program: Path) -> None:
         self.pattern = "*/mine:*"

@@ -23,6 +23,7 @@ class Image:
     """A configured image: a program in place of a container."""
 
     algorithm: str | None = None
+    image: str | None = None
 
     def __init__(self, pattern: str, program: Path) -> None:
         self.pattern = pattern

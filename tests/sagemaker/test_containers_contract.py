@@ -21,6 +21,7 @@ class Setting:
         self.pattern = pattern
         self.algorithm = algorithm
         self.command = command
+        self.image: str | None = None
         self.environment: dict[str, str] = {"EXTRA": "1"}
 
 

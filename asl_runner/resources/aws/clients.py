@@ -22,6 +22,8 @@ THREADS = 64
 _PATIENCE = 310
 """Seconds without an answer: longer than a synchronous Express execution may take."""
 
+_LAMBDA_PATIENCE = 930
+
 T = TypeVar("T")
 
 
@@ -118,6 +120,9 @@ class AwsClients:
         }
         if endpoint is None:
             config = Config(**common, retries={"mode": "standard"})
+            if service == "lambda":
+                # A function may take fifteen minutes, and must not be invoked again for that.
+                config = config.merge(Config(read_timeout=_LAMBDA_PATIENCE, retries={"total_max_attempts": 1}))
             return models.session().create_client(service, region_name=self.region, config=config)
         config = Config(
             **common, retries={"total_max_attempts": 1}, inject_host_prefix=False, s3={"addressing_style": "path"}

@@ -55,6 +55,7 @@ class ContainerSpec:
     """None: `code/` of the tree, in Docker that of the image."""
     threads: int | None = None
     """How many CPU threads the program may use; None leaves it to the program."""
+    host: str = CURRENT_HOST
     hosts: tuple[str, ...] = (CURRENT_HOST,)
     """All hosts of the job, whose names it can look up."""
     log_prefix: str = ""

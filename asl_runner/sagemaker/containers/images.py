@@ -34,7 +34,8 @@ _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 
 
 class ImageSetting(Protocol):
-    """One configured image: a glob on the URI, and either a built-in algorithm or a command."""
+    """One configured image: a glob on the URI, and what stands for it: a built-in algorithm or a command as processes,
+    an image in Docker."""
 
     @property
     def pattern(self) -> str: ...
@@ -42,6 +43,8 @@ class ImageSetting(Protocol):
     def algorithm(self) -> str | None: ...
     @property
     def command(self) -> tuple[str, ...] | None: ...
+    @property
+    def image(self) -> str | None: ...
     @property
     def environment(self) -> Mapping[str, str]: ...
 
@@ -52,7 +55,7 @@ class Program:
 
     image: str
     command: tuple[str, ...]
-    """Program and leading arguments; `train` or `serve` follows."""
+    """Program and leading arguments; `train` or `serve` follows. Empty where the image is run itself."""
     algorithm: str | None = None
     """Name of the built-in algorithm; None for a command."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +75,9 @@ def resolve(image: str, configured: Sequence[ImageSetting] = (), use: Use = "alg
         if fnmatchcase(image, setting.pattern):
             if setting.command is not None:
                 return Program(image, setting.command, None, setting.environment)
-            return _stands_for(image, setting.algorithm or "", use, setting.environment)
+            if setting.algorithm is not None:
+                return _stands_for(image, setting.algorithm, use, setting.environment)
+            break
     name = repository(image)
     if use == "algorithm" and name in REPOSITORIES:
         return _stands_for(image, REPOSITORIES[name], use, {})
@@ -104,7 +109,8 @@ def _unknown(image: str) -> NotFound:
         "Say what stands for it in asl-runner.toml:\n"
         "  [images]\n"
         f'  "*/{repository(image)}:*" = {{ command = ["python", "program.py"] }}\n'
-        "`train` or `serve` is added to the command; in a processing job it is the image's entrypoint."
+        "`train` or `serve` is added to the command; in a processing job it is the image's entrypoint.\n"
+        "Or have Docker run the image itself: --use sagemaker=docker"
     )
 
 

@@ -1,6 +1,6 @@
 """Where containers run. A job knows no more of it than this: an image in, a running container out.
 
-`process` is here; `docker` is in `containers/docker_place.py`.
+`process` is here; `docker` is in `containers/docker/place.py`.
 """
 
 from __future__ import annotations

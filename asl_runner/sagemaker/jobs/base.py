@@ -150,15 +150,15 @@ class Job(ABC):
             self.end(*running)
             raise Stopped("MaxRuntimeExceeded")
 
-    def end(self, *containers: Container) -> None:
-        """SIGTERM, then SIGKILL after 120 seconds, or after 3 when everything is closing."""
+    def end(self, *containers: Container, patience: float | None = None) -> None:
+        """SIGTERM, then SIGKILL after `patience` seconds (120 without), or after 3 when everything is closing."""
         running = [container for container in containers if container.status is None]
         began = time.monotonic()
         for container in running:
             container.signal(15)
         for container in running:
             while container.wait(_POLL_SECONDS) is None:
-                grace = HURRIED_GRACE_SECONDS if self.site.closing.is_set() else _GRACE_SECONDS
+                grace = HURRIED_GRACE_SECONDS if self.site.closing.is_set() else patience or _GRACE_SECONDS
                 if time.monotonic() - began >= grace:
                     container.stop(0)
 

@@ -17,7 +17,7 @@ from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, place
 from asl_runner.sagemaker.jobs import code
-from asl_runner.sagemaker.jobs.base import Job, Site, last_line
+from asl_runner.sagemaker.jobs.base import HURRIED_GRACE_SECONDS, Job, Site, last_line
 from asl_runner.sagemaker.records import Document
 from asl_runner.storage.names import parse_uri
 
@@ -91,15 +91,14 @@ class ModelServer:
             clients, self._clients = self._clients, []
         for client in clients:
             client.close()
-        for container, _ in self._running:
-            self._job.end(container)
+        # There is nothing to save; a server that is the first process of its container may not heed SIGTERM at all.
+        self._job.end(*(container for container, _ in self._running), patience=HURRIED_GRACE_SECONDS)
 
     def _watch(self) -> None:
         """Ends the containers of a job that is to stop, also while a request waits for its answer."""
         while not self._closed.wait(_LOOK_SECONDS):
             if self._job.stop_requested():
-                for container, _ in self._running:
-                    self._job.end(container)
+                self._job.end(*(container for container, _ in self._running), patience=HURRIED_GRACE_SECONDS)
                 return
 
     def _ask(

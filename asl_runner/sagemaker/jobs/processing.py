@@ -128,6 +128,7 @@ class ProcessingJob(Job):
                     instance_type=document["ProcessingResources"]["ClusterConfig"]["InstanceType"],
                     isolated=document.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
                     threads=threads,
+                    host=host,
                     hosts=tuple(trees),
                     log_prefix=f"{host} " if len(trees) > 1 else "",
                 )

@@ -67,7 +67,8 @@ def run_training(tree: Tree) -> int:
 def is_scripted(tree: Tree) -> bool:
     """Whether the image is to run a user's script instead of the algorithm: what an image with both has to tell."""
     given = tree.hyperparameters.read_text(encoding="utf-8") if tree.hyperparameters.exists() else ""
-    return bool(os.environ.get("SAGEMAKER_PROGRAM")) or '"sagemaker_program"' in given
+    told = os.environ.get("SAGEMAKER_PROGRAM") or os.environ.get("ASL_RUNNER_FRAMEWORK")
+    return bool(told) or '"sagemaker_program"' in given
 
 
 def refuse(tree: Tree, error: Exception) -> int:

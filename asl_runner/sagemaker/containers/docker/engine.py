@@ -1,0 +1,97 @@
+"""The connection to the Docker engine of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from asl_runner.errors import UsageError
+
+CONNECTIONS = 64
+"""Kept open at the same time: two for each container that runs."""
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers."""
+
+    client: Any
+    """`docker.DockerClient`."""
+    info: Mapping[str, Any]
+    """What the engine says of itself."""
+
+    @property
+    def cpus(self) -> int:
+        return int(self.info.get("NCPU") or 1)
+
+    @property
+    def memory(self) -> int:
+        """Bytes; 0 when it does not say."""
+        return int(self.info.get("MemTotal") or 0)
+
+    @property
+    def has_gpus(self) -> bool:
+        return "nvidia" in self.info.get("Runtimes", {})
+
+    @property
+    def has_selinux(self) -> bool:
+        return any("selinux" in option for option in self.info.get("SecurityOptions") or ())
+
+    @property
+    def socket(self) -> str | None:
+        """The path of the engine's socket; None where it is reached by TCP."""
+        url: str = self.client.api.base_url
+        if not url.startswith("http+"):
+            return None
+        return str(self.client.api.get_adapter(url).socket_path)
+
+    def close(self) -> None:
+        self.client.close()
+
+
+def connect() -> Engine:
+    """The engine that `DOCKER_HOST`, or else Docker's current context, names.
+
+    Raises `UsageError` when the package `docker` is not installed, when no engine answers, and for one on another
+    machine, which would not see the files of the jobs.
+    """
+    try:
+        import docker
+    except ImportError:
+        raise UsageError(
+            "Containers in Docker need the package docker. Install it with: pip install 'asl-runner[docker]'"
+        ) from None
+    url = _engine_url()
+    place = urlsplit(url)
+    if place.scheme in ("tcp", "http", "https", "ssh") and place.hostname not in _LOCAL_HOSTS:
+        raise UsageError(
+            f"The Docker engine at {url} is on another machine and would not see the files of the jobs. "
+            "Unset DOCKER_HOST, or choose a context of this machine with `docker context use`."
+        )
+    try:
+        client = docker.DockerClient.from_env(
+            environment={**os.environ, "DOCKER_HOST": url}, max_pool_size=CONNECTIONS, timeout=120
+        )
+        return Engine(client, client.info())
+    except (docker.errors.DockerException, OSError) as problem:
+        raise UsageError(
+            f"No Docker engine answers at {url}: {problem}. Start it, let DOCKER_HOST name it, or have the jobs run "
+            "without it: --use sagemaker=process"
+        ) from problem
+
+
+def _engine_url() -> str:
+    if url := os.environ.get("DOCKER_HOST"):
+        return url
+    from docker.constants import DEFAULT_UNIX_SOCKET
+    from docker.context import ContextAPI
+
+    current = ContextAPI.get_current_context()
+    url = None if current is None else current.Host
+    # The SDK spells the default `http+unix:///path`, its own environment `unix:///path`.
+    return str(url or DEFAULT_UNIX_SOCKET).replace("http+unix:", "unix:")
