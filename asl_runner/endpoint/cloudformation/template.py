@@ -82,7 +82,12 @@ def _uniform(value: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data and the short tags; a date stays the text it is."""
+    """Plain data and the short tags; a date stays the text it is. Aliases are none of CloudFormation's YAML."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise ValidationError(message="Template error: YAML aliases are not allowed in CloudFormation templates")
+        return super().compose_node(parent, index)
 
 
 def _short(loader: _Loader, suffix: str, node: Any) -> Any:
