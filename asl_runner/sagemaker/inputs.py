@@ -44,6 +44,8 @@ def find_objects(buckets: Buckets, source: Mapping[str, Any]) -> list[InputObjec
             return _by_prefix(buckets, uri)
         case "ManifestFile":
             return _by_manifest(buckets, uri)
+        case "AugmentedManifestFile":
+            return [item for item in _by_prefix(buckets, uri) if item.key == uri.key]
         case other:
             raise JobFailed("ClientError", f"S3DataType {other} cannot be read locally; use S3Prefix or ManifestFile.")
 
@@ -77,6 +79,15 @@ def place(objects: Sequence[InputObject], directory: Path, *, link: bool) -> Non
 def shard(objects: Sequence[InputObject], index: int, count: int) -> list[InputObject]:
     """The share of one of `count` hosts in a `ShardedByS3Key` source: the keys in their order, dealt out in turn."""
     return [item for place_, item in enumerate(sorted(objects, key=lambda one: one.key)) if place_ % count == index]
+
+
+def merge(directories: Sequence[Path], scratch: Path) -> Path:
+    """One directory with the contents of all, later ones over earlier: the first itself where there is but one."""
+    if len(directories) == 1:
+        return directories[0]
+    for directory in directories:
+        shutil.copytree(directory, scratch, dirs_exist_ok=True)
+    return scratch
 
 
 def _linked(source: Path, target: Path) -> bool:

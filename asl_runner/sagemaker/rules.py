@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from asl_runner.errors import UsageError
 from asl_runner.sagemaker.containers.images import repository
+from asl_runner.sagemaker.containers.isolated import OPT_ML
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, nothing_found
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
@@ -16,6 +18,8 @@ from asl_runner.storage.buckets import Buckets
 from asl_runner.storage.names import check_bucket_name, parse_uri
 
 Request = Mapping[str, Any]
+DEFAULT_RUNTIME_SECONDS = 86_400
+"""`MaxRuntimeInSeconds` of a job whose request has none."""
 
 
 def check_training(request: Request, buckets: Buckets, region: str) -> None:
@@ -31,10 +35,33 @@ def check_training(request: Request, buckets: Buckets, region: str) -> None:
         MetricReader(specification.get("MetricDefinitions", ()))
     except (UsageError, ValueError) as error:
         raise validation_error(str(error)) from error
+    _check_stopping(request)
+    _check_checkpoints(request.get("CheckpointConfig"))
     channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(channels)) != len(channels):
         raise validation_error("Each channel name of InputDataConfig must be unique.")
     _check_data((channel["DataSource"] for channel in request.get("InputDataConfig", [])), request, buckets, region)
+
+
+def _check_stopping(request: Request) -> None:
+    stopping = request["StoppingCondition"]
+    runtime, wait = stopping.get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS), stopping.get("MaxWaitTimeInSeconds")
+    if request.get("EnableManagedSpotTraining") and (wait is None or wait < runtime):
+        raise validation_error(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds."
+        )
+
+
+def _check_checkpoints(config: Request | None) -> None:
+    if config is None:
+        return
+    path = PurePosixPath(config.get("LocalPath") or f"{OPT_ML}/checkpoints")
+    if not path.is_relative_to(OPT_ML) or ".." in path.parts:
+        raise validation_error(f"LocalPath of CheckpointConfig must be below {OPT_ML} locally, found {path}.")
+    try:
+        check_output(config["S3Uri"])
+    except UsageError as error:
+        raise validation_error(str(error)) from error
 
 
 def check_model(request: Request) -> None:

@@ -20,6 +20,9 @@ Kind: TypeAlias = Literal["train", "serve", "process"]
 PORT_VARIABLE = "SAGEMAKER_BIND_TO_PORT"
 """Tells an inference container the port to listen on; 8080 without it."""
 
+CLUSTER_VARIABLE = "ASL_RUNNER_CLUSTER"
+"""Address and port where the first of several hosts can be found by the others; `algo-1:9099` without it."""
+
 CURRENT_HOST = "algo-1"
 INSTANCE_GROUP = "homogeneousCluster"
 
@@ -92,8 +95,7 @@ def write_training_configuration(
     """
     _write(tree.hyperparameters, {name: str(value) for name, value in hyperparameters.items()})
     _write(tree.input_data_config, {one["ChannelName"]: _channel(one, input_mode) for one in channels})
-    instance_type = str((resources or {}).get("InstanceType", "local"))
-    _write(tree.resource_config, resource_configuration(instance_type, host, hosts))
+    _write(tree.resource_config, resource_configuration(resources or {}, host, hosts))
     if checkpoints is not None:
         local_path = str(checkpoints.get("LocalPath") or f"{OPT_ML}/checkpoints")
         tree.local(local_path).mkdir(parents=True, exist_ok=True)
@@ -105,9 +107,9 @@ def write_processing_configuration(
 ) -> None:
     """Writes the JSON files of a processing container's `config`; `document` is the job's Describe document."""
     kept = {name: document[name] for name in _PROCESSING_MEMBERS if name in document}
-    instance_type = str(document["ProcessingResources"]["ClusterConfig"]["InstanceType"])
+    resources = resource_configuration(document["ProcessingResources"]["ClusterConfig"], host, hosts)
     _write(tree.processing_config / "processingjobconfig.json", kept)
-    _write(tree.processing_config / "resourceconfig.json", resource_configuration(instance_type, host, hosts))
+    _write(tree.processing_config / "resourceconfig.json", resources)
 
 
 def host_names(count: int) -> tuple[str, ...]:
@@ -115,17 +117,37 @@ def host_names(count: int) -> tuple[str, ...]:
     return tuple(f"algo-{number}" for number in range(1, count + 1))
 
 
-def resource_configuration(instance_type: str, host: str, hosts: Sequence[str]) -> dict[str, Any]:
-    """The content of `resourceconfig.json`."""
-    group = {"instance_group_name": INSTANCE_GROUP, "instance_type": instance_type, "hosts": list(hosts)}
+def resource_configuration(resources: Mapping[str, Any], host: str, hosts: Sequence[str]) -> dict[str, Any]:
+    """The content of `resourceconfig.json`; `resources` is a `ResourceConfig` or `ClusterConfig`."""
+    groups = _groups(resources, hosts)
+    mine = next(group for group in groups if host in group["hosts"])
     return {
         "current_host": host,
-        "current_instance_type": instance_type,
-        "current_group_name": INSTANCE_GROUP,
+        "current_instance_type": mine["instance_type"],
+        "current_group_name": mine["instance_group_name"],
         "hosts": list(hosts),
-        "instance_groups": [group],
+        "instance_groups": groups,
         "network_interface_name": "eth0",
     }
+
+
+def _groups(resources: Mapping[str, Any], hosts: Sequence[str]) -> list[dict[str, Any]]:
+    """The hosts by instance group: one group of all, unless the request has groups of its own."""
+    asked = resources.get("InstanceGroups") or [
+        {"InstanceGroupName": INSTANCE_GROUP, "InstanceCount": len(hosts), **resources}
+    ]
+    groups, first = [], 0
+    for group in asked:
+        members = hosts[first : first + int(group["InstanceCount"])]
+        first += len(members)
+        groups.append(
+            {
+                "instance_group_name": group["InstanceGroupName"],
+                "instance_type": str(group.get("InstanceType", "local")),
+                "hosts": list(members),
+            }
+        )
+    return groups
 
 
 def _channel(channel: Mapping[str, Any], input_mode: str) -> dict[str, str]:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker.containers import process
 from asl_runner.sagemaker.containers.container import Container, LineCallback
-from asl_runner.sagemaker.containers.contract import ContainerSpec
+from asl_runner.sagemaker.containers.contract import CLUSTER_VARIABLE, ContainerSpec
 from asl_runner.sagemaker.containers.images import ImageSetting, Program, Use, resolve
 
 
@@ -40,6 +40,9 @@ class Place(Protocol):
 
         Raises `UsageError` when it cannot be started, `OSError` when its log cannot be written.
         """
+
+    def cluster(self) -> Mapping[str, str]:
+        """Variables by which the hosts of one job find each other. Raises `UsageError` where they cannot."""
 
     def close(self) -> None:
         """Ends what runs beside the containers; they themselves have ended."""
@@ -72,6 +75,9 @@ class ProcessPlace:
             text = f"The image {spec.image} has no program of its own here; give the job a ContainerEntrypoint."
             raise UsageError(text)
         return process.start(spec, on_line)
+
+    def cluster(self) -> Mapping[str, str]:
+        return {CLUSTER_VARIABLE: f"127.0.0.1:{process.free_port()}"}
 
     def close(self) -> None:
         """Nothing runs beside child processes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 import time
 import traceback
@@ -182,6 +183,16 @@ class Job(ABC):
             ended=document.get(str(self.kind.end_time)),
             failure_reason=document.get("FailureReason"),
         )
+
+    def tree_root(self, host: str, hosts: Sequence[str]) -> Path:
+        """Where the `/opt/ml` of a host is: the job's own where there is one host."""
+        return (self.directory if len(hosts) == 1 else self.directory / host) / "opt" / "ml"
+
+    def remove_trees(self, hosts: Sequence[str]) -> None:
+        """Removes the trees of a job that went well."""
+        for host in hosts:
+            root = self.tree_root(host, hosts)
+            shutil.rmtree(root.parent if len(hosts) == 1 else root.parent.parent, ignore_errors=True)
 
     def note(self, text: str) -> None:
         """Adds lines to the job's log."""

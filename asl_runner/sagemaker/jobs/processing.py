@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +19,11 @@ from asl_runner.sagemaker.containers.environment import processing_environment
 from asl_runner.sagemaker.containers.images import Program
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
-from asl_runner.sagemaker.inputs import find_objects, nothing_found, place, shard
+from asl_runner.sagemaker.inputs import InputObject, find_objects, nothing_found, place, shard
 from asl_runner.sagemaker.jobs.base import Job, Stopped, last_line
 from asl_runner.sagemaker.jobs.processing_request import managed
 from asl_runner.sagemaker.mirror import Mirror, kept_in_step
+from asl_runner.sagemaker.pipes import Pipe, fed, stream_of
 from asl_runner.sagemaker.records import Document
 from asl_runner.storage.names import parse_uri
 
@@ -43,16 +43,14 @@ class ProcessingJob(Job):
             program = self._program(document)
             hosts = host_names(document["ProcessingResources"]["ClusterConfig"]["InstanceCount"])
             trees = {host: self._tree(document, host, hosts) for host in hosts}
-            with self._uploading(document, list(trees.values())):
+            with self._uploading(document, list(trees.values())), fed(self._pipes(document, trees)):
                 status = self._process(document, program, trees, max(1, share.threads // len(hosts)))
             self._take_message(list(trees.values()))
             if not status.ok:
                 text = f"See job logs for more information. {last_line(self.log_path)}".strip()
                 raise JobFailed("AlgorithmError", f"{text[:900]}, exit code: {status.code}")
             self.finish("Completed", "Completed", None)
-            shutil.rmtree(self.directory / "opt", ignore_errors=True)
-            for host in hosts:
-                shutil.rmtree(self.directory / host, ignore_errors=True)
+            self.remove_trees(hosts)
 
     def finish(self, status: str, detail: str, reason: str | None) -> None:
         now = moments.now()
@@ -69,20 +67,31 @@ class ProcessingJob(Job):
 
     def _tree(self, document: Document, host: str, hosts: tuple[str, ...]) -> Tree:
         """The `/opt/ml` of one host: its configuration, its share of the inputs, and the outputs' directories."""
-        root = self.directory if len(hosts) == 1 else self.directory / host
-        tree = create_tree(root / "opt" / "ml")
+        tree = create_tree(self.tree_root(host, hosts))
         write_processing_configuration(tree, document, host=host, hosts=hosts)
         for source in managed(document.get("ProcessingInputs", []), "S3Input"):
-            objects = find_objects(self.site.buckets, {"S3DataSource": source})
-            if not objects:
-                text = nothing_found(source["S3Uri"], self.site.region, document["RoleArn"])
-                raise JobFailed("ClientError", f"Failed to download data. {text}")
-            if source["S3DataDistributionType"] == "ShardedByS3Key":
-                objects = shard(objects, hosts.index(host), len(hosts))
-            place(objects, tree.local(source["LocalPath"]), link=False)
+            if source["S3InputMode"] != "Pipe":
+                objects = self._objects(document, source, hosts.index(host), len(hosts))
+                place(objects, tree.local(source["LocalPath"]), link=False)
         for target in self._outputs(document):
             tree.local(target["LocalPath"]).mkdir(parents=True, exist_ok=True)
         return tree
+
+    def _objects(self, document: Document, source: Document, index: int, count: int) -> list[InputObject]:
+        """The share of one host in the objects of an input. Raises `JobFailed` when the input has none."""
+        objects = find_objects(self.site.buckets, {"S3DataSource": source})
+        if not objects:
+            text = nothing_found(source["S3Uri"], self.site.region, document["RoleArn"])
+            raise JobFailed("ClientError", f"Failed to download data. {text}")
+        return shard(objects, index, count) if source["S3DataDistributionType"] == "ShardedByS3Key" else objects
+
+    def _pipes(self, document: Document, trees: dict[str, Tree]) -> Iterator[Pipe]:
+        """The pipes of inputs in Pipe mode: `<LocalPath>_0`, `<LocalPath>_1`, ..."""
+        for source in managed(document.get("ProcessingInputs", []), "S3Input"):
+            if source["S3InputMode"] == "Pipe":
+                for index, tree in enumerate(trees.values()):
+                    paths = [item.path for item in self._objects(document, source, index, len(trees))]
+                    yield Pipe(tree.local(source["LocalPath"]), stream_of(source, paths), self.note)
 
     def _outputs(self, document: Document) -> list[Document]:
         return list(managed(document.get("ProcessingOutputConfig", {}).get("Outputs", []), "S3Output"))
@@ -112,10 +121,11 @@ class ProcessingJob(Job):
             region=self.site.region,
             requested=document.get("Environment"),
         )
-        environment = {**self.site.environment(), **program.environment, **variables}
         limit = time.monotonic() + document["StoppingCondition"]["MaxRuntimeInSeconds"]
         running: list[Container] = []
         try:
+            cluster = self.site.place.cluster() if len(trees) > 1 else {}
+            environment = {**self.site.environment(), **program.environment, **cluster, **variables}
             for host, tree in trees.items():
                 spec = ContainerSpec(
                     kind="process",

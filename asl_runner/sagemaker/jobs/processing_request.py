@@ -8,10 +8,9 @@ from typing import Any
 
 from asl_runner.errors import UsageError
 from asl_runner.sagemaker.records import Document
-from asl_runner.sagemaker.rules import check_output
+from asl_runner.sagemaker.rules import DEFAULT_RUNTIME_SECONDS, check_output
 from asl_runner.service_model.errors import validation_error
 
-DEFAULT_RUNTIME_SECONDS = 86_400
 ROOT = "/opt/ml/processing"
 
 _INPUT_DEFAULTS = {"S3InputMode": "File", "S3DataDistributionType": "FullyReplicated", "S3CompressionType": "None"}

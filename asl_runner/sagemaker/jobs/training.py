@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,28 @@ import msgspec
 
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker import kinds, moments
-from asl_runner.sagemaker.archives import pack
-from asl_runner.sagemaker.containers.container import ExitStatus
-from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree, write_training_configuration
+from asl_runner.sagemaker.containers.container import Container, ExitStatus
+from asl_runner.sagemaker.containers.contract import (
+    ContainerSpec,
+    create_tree,
+    host_names,
+    write_training_configuration,
+)
 from asl_runner.sagemaker.containers.environment import training_environment
 from asl_runner.sagemaker.containers.images import Program, Use, repository
 from asl_runner.sagemaker.containers.tree import Tree
 from asl_runner.sagemaker.errors import JobFailed
-from asl_runner.sagemaker.inputs import find_objects, nothing_found, place
 from asl_runner.sagemaker.jobs import code
+from asl_runner.sagemaker.jobs.artifacts import checkpoint_mirror, output_uri, upload
 from asl_runner.sagemaker.jobs.base import Job, Site, Stopped, last_line
+from asl_runner.sagemaker.jobs.channels import Channel
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
+from asl_runner.sagemaker.mirror import kept_in_step
+from asl_runner.sagemaker.pipes import Pipe, fed
 from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Document
-from asl_runner.storage.names import S3Uri, parse_uri
-
-DEFAULT_RUNTIME_SECONDS = 86_400
+from asl_runner.sagemaker.rules import DEFAULT_RUNTIME_SECONDS
+from asl_runner.storage.names import S3Uri
 
 _MESSAGES = {
     "Starting": "Preparing the instances for training",
@@ -100,6 +107,7 @@ class TrainingJob(Job):
     def __init__(self, site: Site, name: str, *, companions: int = 1) -> None:
         super().__init__(site, name)
         self.companions = companions
+        self._reading = threading.Lock()
         self.metrics = MetricReader(self.document["AlgorithmSpecification"].get("MetricDefinitions", ()))
 
     @property
@@ -111,19 +119,22 @@ class TrainingJob(Job):
         with self.site.slots.take(self.stop_requested, self.companions) as share:
             if share is None or self.stop_requested():
                 raise Stopped
-            program = _program(self.site, self.document)
-            tree = self._download(program)
+            document = self.document
+            program = _program(self.site, document)
+            self._enter("Downloading", TrainingStartTime=moments.now())
+            channels = [Channel(self.site, one, document) for one in document.get("InputDataConfig", [])]
+            trees = self._download(program, channels)
             try:
-                exit_status = self._train(program, tree, share.threads)
+                exit_status = self._train(program, trees, channels, share.threads)
             except Stopped:
-                self._upload(tree, stopped=True)
+                self._upload(trees, stopped=True)
                 raise
             if not exit_status.ok:
-                raise JobFailed("AlgorithmError", _reason(tree, exit_status, self.log_path))
+                raise JobFailed("AlgorithmError", _reason(list(trees.values()), exit_status, self.log_path))
             self._enter("Uploading")
-            self._upload(tree)
+            self._upload(trees)
             self.finish("Completed", "Completed", None)
-            shutil.rmtree(self.directory / "opt", ignore_errors=True)
+            self.remove_trees(tuple(trees))
 
     def progress(self) -> JobProgress:
         return msgspec.structs.replace(super().progress(), metrics=self.metrics.latest())
@@ -140,6 +151,9 @@ class TrainingJob(Job):
             changes |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
         if reason is not None:
             changes["FailureReason"] = reason
+        if "KeepAlivePeriodInSeconds" in document.get("ResourceConfig", {}):
+            # Nothing is kept alive: a process costs nothing to start.
+            changes["WarmPoolStatus"] = {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}
         if final := self.metrics.final():
             changes["FinalMetricDataList"] = final
         self.update(lambda document: advance(document, detail, now, **changes))
@@ -148,37 +162,60 @@ class TrainingJob(Job):
         now = moments.now()
         self.update(lambda document: advance(document, secondary, now, **changes))
 
-    def _download(self, program: Program) -> Tree:
-        self._enter("Downloading", TrainingStartTime=moments.now())
+    def _download(self, program: Program, channels: list[Channel]) -> dict[str, Tree]:
+        """The `/opt/ml` of each host: its share of the channels, its code, its configuration."""
         document = self.document
-        channels = document.get("InputDataConfig", [])
-        names = [channel["ChannelName"] for channel in channels]
-        tree = create_tree(self.directory / "opt" / "ml", channels=names)
+        hosts = host_names(instance_count(document.get("ResourceConfig", {})))
         specification = document["AlgorithmSpecification"]
-        trusted = program.algorithm is not None
-        for channel in channels:
-            if (channel.get("InputMode") or specification.get("TrainingInputMode")) == "Pipe":
-                text = f"Channel {channel['ChannelName']}: Pipe mode is not available locally; use File or FastFile."
-                raise JobFailed("ClientError", text)
-            objects = find_objects(self.site.buckets, channel["DataSource"])
-            if not objects:
-                uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-                raise JobFailed("ClientError", nothing_found(uri, self.site.region, document.get("RoleArn", "")))
-            place(objects, tree.channel(channel["ChannelName"]), link=trusted and not self.site.place.copies_inputs)
-        code.stage(self.site.buckets, tree, code.of_training(document)[1])
-        write_training_configuration(
-            tree,
-            hyperparameters=document["HyperParameters"],
-            channels=channels,
-            input_mode=specification.get("TrainingInputMode", "File"),
-            resources=document.get("ResourceConfig"),
-            checkpoints=document.get("CheckpointConfig"),
-        )
-        return tree
+        link = program.algorithm is not None and not self.site.place.copies_inputs
+        trees = {}
+        for index, host in enumerate(hosts):
+            files = [channel.name for channel in channels if channel.mode != "Pipe"]
+            tree = trees[host] = create_tree(self.tree_root(host, hosts), channels=files)
+            for channel in channels:
+                channel.put(tree, index, len(hosts), link=link)
+            code.stage(self.site.buckets, tree, code.of_training(document)[1])
+            write_training_configuration(
+                tree,
+                hyperparameters=document["HyperParameters"],
+                channels=document.get("InputDataConfig", []),
+                input_mode=specification.get("TrainingInputMode", "File"),
+                resources=document.get("ResourceConfig"),
+                checkpoints=document.get("CheckpointConfig"),
+                host=host,
+                hosts=hosts,
+            )
+        return trees
 
-    def _train(self, program: Program, tree: Tree, threads: int) -> ExitStatus:
+    def _train(self, program: Program, trees: dict[str, Tree], channels: list[Channel], threads: int) -> ExitStatus:
+        """Runs the container of every host, its pipes fed and its checkpoints uploaded meanwhile."""
         self._enter("Training")
         document = self.document
+        limit = time.monotonic() + document["StoppingCondition"]["MaxRuntimeInSeconds"]
+        share = max(1, threads // len(trees))
+        running: list[Container] = []
+        with fed(self._pipes(trees, channels)), self._checkpointed(document, trees):
+            try:
+                cluster = self.site.place.cluster() if len(trees) > 1 else {}
+                for host, tree in trees.items():
+                    spec = self._spec(program, document, tree, host, tuple(trees), share, cluster)
+                    running.append(self.site.place.start(spec, self._read_line))
+                return self.wait_for(running, limit)
+            except UsageError as error:
+                raise JobFailed("ClientError", str(error)) from error
+            finally:
+                self.end(*running)
+
+    def _spec(
+        self,
+        program: Program,
+        document: Document,
+        tree: Tree,
+        host: str,
+        hosts: tuple[str, ...],
+        threads: int,
+        cluster: Mapping[str, str],
+    ) -> ContainerSpec:
         local_aws = {} if program.algorithm is not None else self.site.environment()
         variables = training_environment(
             tree,
@@ -188,50 +225,47 @@ class TrainingJob(Job):
             requested=document.get("Environment"),
         )
         entrypoint, command = _command(program, document["AlgorithmSpecification"])
-        spec = ContainerSpec(
+        return ContainerSpec(
             kind="train",
             tree=tree,
             entrypoint=entrypoint,
             command=command,
             log_path=self.log_path,
-            environment={**local_aws, **program.environment, **variables},
+            environment={**local_aws, **program.environment, **cluster, **variables},
             image=program.image,
             instance_type=instance_type(document.get("ResourceConfig", {})),
             isolated=document["EnableNetworkIsolation"],
             threads=threads,
+            host=host,
+            hosts=hosts,
+            log_prefix=f"{host} " if len(hosts) > 1 else "",
         )
-        try:
-            container = self.site.place.start(spec, lambda line: self.metrics.feed(line, moments.now()))
-        except UsageError as error:
-            raise JobFailed("ClientError", str(error)) from error
-        limit = document["StoppingCondition"]["MaxRuntimeInSeconds"]
-        return self.wait_for([container], time.monotonic() + limit)
 
-    def _upload(self, tree: Tree, *, stopped: bool = False) -> None:
-        """`model.tar.gz`, and `output.tar.gz` when the program left something in `output/data`.
+    def _read_line(self, line: str) -> None:
+        with self._reading:
+            self.metrics.feed(line, moments.now())
 
-        A stopped job uploads the model that is there, if there is one.
-        """
-        buckets, target = self.site.buckets, self.archive_uri
-        has_model = any(tree.model.iterdir())
-        if has_model or not stopped:
-            if self.document["OutputDataConfig"].get("CompressionType") == "NONE":
-                uri = S3Uri(target.bucket, f"{target.key}/model/")
-                buckets.upload(tree.model, uri.bucket, uri.key)
-            else:
-                uri = S3Uri(target.bucket, f"{target.key}/model.tar.gz")
-                self._store(tree.model, uri)
+    def _pipes(self, trees: dict[str, Tree], channels: list[Channel]) -> Iterator[Pipe]:
+        for index, tree in enumerate(trees.values()):
+            for channel in channels:
+                if channel.mode == "Pipe":
+                    yield channel.pipe(tree, index, len(trees), self.note)
+
+    @contextmanager
+    def _checkpointed(self, document: Document, trees: dict[str, Tree]) -> Iterator[None]:
+        """Uploads checkpoints while the block runs, and at its end."""
+        config = document.get("CheckpointConfig")
+        with kept_in_step(
+            [] if config is None else [checkpoint_mirror(self.site.buckets, tree, config) for tree in trees.values()]
+        ):
+            yield
+
+    def _upload(self, trees: dict[str, Tree], *, stopped: bool = False) -> None:
+        plain = self.document["OutputDataConfig"].get("CompressionType") == "NONE"
+        parts = list(trees.values())
+        uri = upload(self.site.buckets, self.archive_uri, parts, self.directory, plain=plain, stopped=stopped)
+        if uri is not None:
             self.update(lambda document: {**document, "ModelArtifacts": {"S3ModelArtifacts": str(uri)}})
-        if any(tree.output_data.iterdir()):
-            self._store(tree.output_data, S3Uri(target.bucket, f"{target.key}/output.tar.gz"))
-
-    def _store(self, directory: Path, uri: S3Uri) -> None:
-        archive = self.directory / "archive.tar.gz"
-        try:
-            pack(directory, archive)
-            self.site.buckets.put_file(uri.bucket, uri.key, archive)
-        finally:
-            archive.unlink(missing_ok=True)
 
 
 def instance_type(resources: Mapping[str, Any]) -> str:
@@ -240,11 +274,10 @@ def instance_type(resources: Mapping[str, Any]) -> str:
     return str(resources.get("InstanceType") or groups[0].get("InstanceType", ""))
 
 
-def output_uri(output_path: str, job_name: str) -> S3Uri:
-    """`<S3OutputPath>/<job>/output`; a slash at the end of the path is not doubled (reference 3.6)."""
-    bucket, key = parse_uri(output_path)
-    parts = [part for part in (key.rstrip("/"), job_name, "output") if part]
-    return S3Uri(bucket, "/".join(parts))
+def instance_count(resources: Mapping[str, Any]) -> int:
+    """How many hosts a `ResourceConfig` asks for, in all its groups."""
+    groups = resources.get("InstanceGroups") or [resources]
+    return sum(int(group.get("InstanceCount", 1)) for group in groups)
 
 
 def _program(site: Site, document: Document) -> Program:
@@ -265,9 +298,9 @@ def _command(program: Program, specification: Mapping[str, Any]) -> tuple[tuple[
     return entrypoint, arguments if entrypoint else (*program.command, *arguments)
 
 
-def _reason(tree: Tree, status: ExitStatus, log: Path) -> str:
+def _reason(trees: Sequence[Tree], status: ExitStatus, log: Path) -> str:
     """The failure file, or else the log's last line, with the exit code: cut so that the code is still seen."""
-    text = tree.read_failure()
+    text = next((failure for tree in trees if (failure := tree.read_failure()) is not None), None)
     if text is None:
         text = last_line(log)
     return f"{text.strip()[:960]}, exit code: {status.code}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,6 +80,12 @@ class DockerPlace:
         self._lead_to_aws(engine, network, wanted)
         process = DockerProcess(engine, wanted, lambda: self._own(engine, spec.tree.root, wanted["image"]))
         return Container(spec, process, on_line)
+
+    def cluster(self) -> Mapping[str, str]:
+        raise UsageError(
+            "Several instances run as processes of this machine, not in Docker, where the containers of a job do not "
+            "know each other's names. Use the target local for this job, or one instance."
+        )
 
     def close(self) -> None:
         with self._lock:
