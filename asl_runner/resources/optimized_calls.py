@@ -22,6 +22,7 @@ from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.aws.errors import OptimizedErrors, Refusal
 from asl_runner.resources.aws.integrations import Action, Integration, Named
 from asl_runner.resources.aws.requests import NullMembers, could_not_start, to_request
+from asl_runner.resources.aws.strictness import ENDLESS
 
 
 class Submitted(Struct, frozen=True):
@@ -65,6 +66,10 @@ class Calls:
             own = {name: value for name, value in answer.items() if name.startswith("Sdk")}
             answer = dict(sorted(((search(action.answer, answer) or {}) | own).items()))
         return Submitted(given, answer)
+
+    def is_endless(self, look: str) -> bool:
+        """Whether what this operation looks at never ends in the emulation."""
+        return f"{self._service}.{look}" in ENDLESS
 
     def ask(self, name: str, given: Json, *, metadata: bool = False) -> Any:
         """The answer of an operation, as the state language spells it. Raises `TaskFailed`."""

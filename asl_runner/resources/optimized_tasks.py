@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 
 from asl_runner.expressions.environment import Json
@@ -19,6 +20,8 @@ from asl_runner.resources.aws.integrations import Awaited
 from asl_runner.resources.kubernetes import KubernetesTasks
 from asl_runner.resources.optimized import find
 from asl_runner.resources.optimized_calls import Calls, Submitted, search
+
+_log = logging.getLogger(__name__)
 
 _BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 _GONE = frozenset({"ResourceNotFoundException", "ResourceNotFound", "ClusterNotFoundException", "NotFoundException"})
@@ -57,6 +60,13 @@ class OptimizedTasks:
             if awaited.nothing and search(awaited.nothing, submitted.answer):
                 raise TaskFailed(TASK_FAILED, compact(_plain(submitted.answer)))
             call.submitted(submitted.answer)
+            if self._clients.local and calls.is_endless(awaited.look):
+                _log.warning(
+                    "%s waits for a job that the emulation on this machine never ends: give the state %r an answer in "
+                    "a mock file, or TimeoutSeconds.",
+                    call.resource.arn,
+                    call.state,
+                )
             document = await self._ended(calls, awaited, submitted)
         except asyncio.CancelledError:
             await self._stop(calls, awaited, starting)

@@ -236,7 +236,9 @@ async def test_a_container_is_awaited(tasks: OptimizedTasks, task: Make, clients
     assert result["Containers"][0]["ExitCode"] == 0
 
 
-async def test_a_task_cut_off_stops_what_it_started(task: Make, clients: AwsClients) -> None:
+async def test_a_task_cut_off_stops_what_it_started(
+    task: Make, clients: AwsClients, caplog: pytest.LogCaptureFixture
+) -> None:
     emr = clients.client("emr-containers")
     cluster = emr.create_virtual_cluster(
         name="v", containerProvider={"id": "k", "type": "EKS", "info": {"eksInfo": {"namespace": "n"}}}
@@ -257,6 +259,48 @@ async def test_a_task_cut_off_stops_what_it_started(task: Make, clients: AwsClie
     with pytest.raises(asyncio.CancelledError):
         await running
     assert emr.list_job_runs(virtualClusterId=cluster)["jobRuns"][0]["state"] == "CANCELLED"
+    assert "a job that the emulation on this machine never ends" in caplog.text
+
+
+async def test_clusters_and_builds_are_awaited(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
+    subnet = clients.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    role = "arn:aws:iam::123456789012:role/r"
+    parameters = {"Name": "c", "RoleArn": role, "ResourcesVpcConfig": {"SubnetIds": [subnet]}}
+    made = await tasks(task("eks:createCluster.sync", parameters))
+    assert made["Cluster"]["Status"] == "ACTIVE"
+    profile = {"ClusterName": "c", "FargateProfileName": "f"}
+    selectors = [{"Namespace": "x"}]
+    created = await tasks(
+        task("eks:createFargateProfile.sync", {**profile, "PodExecutionRoleArn": role, "Selectors": selectors})
+    )
+    assert created["FargateProfile"]["Status"] == "ACTIVE"
+    await tasks(task("eks:deleteFargateProfile.sync", profile))
+    await tasks(task("eks:deleteCluster.sync", {"Name": "c"}))
+    assert clients.client("eks").list_clusters()["clusters"] == []
+    clients.client("codebuild").create_project(
+        name="proj",
+        source={"type": "S3", "location": "b/x"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=role,
+    )
+    built = await tasks(task("codebuild:startBuild.sync", {"ProjectName": "proj"}))
+    assert built["Build"]["BuildStatus"] == "SUCCEEDED"
+    query = {"QueryString": "select 1", "ResultConfiguration": {"OutputLocation": "s3://b/o"}}
+    answered = await tasks(task("athena:startQueryExecution.sync", query))
+    assert answered["QueryExecution"]["Status"]["State"] == "SUCCEEDED"
+
+
+async def test_a_serverless_application_from_its_start_to_its_end(tasks: OptimizedTasks, task: Make) -> None:
+    parameters = {"Name": "a", "ReleaseLabel": "emr-6.6.0", "Type": "SPARK"}
+    application = {
+        "ApplicationId": (await tasks(task("emr-serverless:createApplication", parameters)))["ApplicationId"]
+    }
+    states: list[str] = []
+    for step in ("start", "stop", "delete"):
+        result = await tasks(task(f"emr-serverless:{step}Application.sync", application))
+        states.append(result["Application"]["State"])
+    assert states == ["STARTED", "STOPPED", "TERMINATED"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,10 @@ Ask: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")
 
 
+ENDLESS = frozenset({"bedrock.GetModelCustomizationJob", "emr.DescribeStep", "emr-containers.DescribeJobRun"})
+"""Operations whose jobs the emulation starts and never ends."""
+
+
 def refusal(operation: str, request: Mapping[str, Any]) -> Refusal | None:
     """What AWS would answer to a request that the emulation takes; `operation` is `service.Operation`."""
     check = _CHECKS.get(operation)
