@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
+from importlib import metadata
 
 import pytest
 from served import ROLE, ServerProcess
@@ -49,7 +49,9 @@ print(json.dumps({
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("sagemaker") is None, reason="the SageMaker SDK is not installed (extra [sdk])")
+@pytest.mark.skipif(
+    not list(metadata.distributions(name="sagemaker")), reason="the SageMaker SDK is not installed (extra [sdk])"
+)
 def test_estimator_transformer_and_tuner(server_process: ServerProcess) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ASL_RUNNER_"))}
     environment = {
