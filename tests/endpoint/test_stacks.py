@@ -341,3 +341,67 @@ def test_a_protected_stack_is_not_deleted(client: ClientFactory) -> None:
         cloudformation.delete_stack(StackName="guarded")
     cloudformation.update_termination_protection(StackName="guarded", EnableTerminationProtection=False)
     cloudformation.delete_stack(StackName="guarded")
+
+
+CUSTOM = """
+Parameters:
+  Word: { Type: String, Default: one }
+Resources:
+  Maker:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      Role: arn:aws:iam::123456789012:role/any
+      Code:
+        ZipFile: |
+          import boto3, cfnresponse, json
+          def handler(event, context):
+              asked = event["ResourceProperties"]
+              old = event.get("OldResourceProperties", {}).get("Word")
+              line = f"{event['RequestType']} {event.get('PhysicalResourceId')} {old} {asked['Word']} {asked['Count']}"
+              boto3.client("sqs").send_message(QueueUrl=asked["Queue"], MessageBody=line)
+              if asked["Word"] == "bad":
+                  return cfnresponse.send(event, context, cfnresponse.FAILED, {}, reason="No such word.")
+              if asked["Word"] == "silent":
+                  return None
+              cfnresponse.send(event, context, cfnresponse.SUCCESS, {"Loud": asked["Word"].upper()}, asked["Word"])
+  Queue: { Type: AWS::SQS::Queue }
+  Made:
+    Type: Custom::Word
+    Properties: { ServiceToken: !GetAtt Maker.Arn, Word: !Ref Word, Count: 3, Queue: !Ref Queue }
+Outputs:
+  Made: { Value: !Ref Made }
+  Loud: { Value: !GetAtt Made.Loud }
+  Queue: { Value: !Ref Queue }
+"""
+
+
+def test_a_custom_resource_is_made_by_its_function(client: ClientFactory) -> None:
+    cloudformation, sqs = client("cloudformation"), client("sqs")
+
+    def update(word: str) -> dict[str, str]:
+        given = [{"ParameterKey": "Word", "ParameterValue": word}]
+        cloudformation.update_stack(StackName="custom", UsePreviousTemplate=True, Parameters=given)
+        return outputs(described(cloudformation, "custom"))
+
+    def told() -> list[str]:
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        for each in found:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
+        return [each["Body"] for each in found]
+
+    cloudformation.create_stack(StackName="custom", TemplateBody=CUSTOM)
+    made = outputs(described(cloudformation, "custom"))
+    queue = made["Queue"]
+    assert (made["Made"], made["Loud"]) == ("one", "ONE")
+    assert told() == ["Create None None one 3"]
+    assert update("two")["Loud"] == "TWO"
+    assert told() == ["Update one one two 3", "Delete one None one 3"]
+    assert update("bad")["Loud"] == "TWO"
+    assert reasons(cloudformation, "custom", "UPDATE_FAILED")[0].endswith("Message returned: No such word.")
+    assert update("silent")["Loud"] == "TWO"
+    assert "sent no response to the ResponseURL" in reasons(cloudformation, "custom", "UPDATE_FAILED")[0]
+    cloudformation.delete_stack(StackName="custom")
+    left = [each["Name"] for each in client("s3").list_buckets()["Buckets"]]
+    assert not [name for name in left if name.startswith("cloudformation-custom-resource")]

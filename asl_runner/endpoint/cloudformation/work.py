@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.exceptions import ServiceException
 from msgspec.structs import replace
 
 from asl_runner.endpoint.cloudformation.kinds.base import Properties, Refused, Resource, Site
-from asl_runner.endpoint.cloudformation.kinds.table import OWN, kind_of
+from asl_runner.endpoint.cloudformation.kinds.table import TAGGED, kind_of
 from asl_runner.endpoint.cloudformation.resources import Names
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Change:
             properties = self._names.resolve(definition.get("Properties") or {})
             if held is None:
                 made = self._create(site, properties)
-            elif held.properties == properties and not (self._retag and site.type in OWN):
+            elif held.properties == properties and not (self._retag and site.type in TAGGED):
                 made = held
             else:
                 made = self._update(site, held, properties)
@@ -177,7 +177,7 @@ def reason_of(error: Exception) -> str:
         told = error.response["Error"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
         return f'Resource handler returned message: "{told["Message"]} (Status Code: {status})" ({told["Code"]})'
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | BotoCoreError):
         return str(error)
     if isinstance(error, ServiceException):
         return str(getattr(error, "message", "") or error)

@@ -12,7 +12,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.core import TaggedEC2Resource
 from msgspec.structs import replace
 
-from asl_runner.endpoint.cloudformation.kinds.base import Properties, Refused, Resource, Site
+from asl_runner.endpoint.cloudformation.kinds.base import Properties, Resource, Site
 
 _log = logging.getLogger(__name__)
 
@@ -101,8 +101,6 @@ class Recorded:
 
     def create(self, site: Site, properties: Properties) -> Resource:
         """Takes note of it."""
-        if site.type.startswith("Custom::") or site.type == "AWS::CloudFormation::CustomResource":
-            raise Refused("Custom resources are not run here.")
         if site.type not in _SILENT:
             _log.warning("%s of stack %s: nothing emulates %s; it is recorded only.", site.logical_id, site.stack,
                          site.type)  # fmt: skip

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from asl_runner.endpoint.cloudformation import cfnresponse
 from asl_runner.endpoint.cloudformation.kinds.base import Properties, Refused, Resource, Site
 from asl_runner.endpoint.cloudformation.kinds.requests import to_request
 from asl_runner.endpoint.lambda_.reading import ARCHITECTURE
@@ -126,7 +128,7 @@ def _without(properties: Properties, *names: str) -> dict[str, Any]:
 
 
 def _code(properties: Properties) -> dict[str, Any]:
-    """`Code` as the API takes it: text of a template becomes the module `index` in an archive.
+    """`Code` as the API takes it: text of a template becomes the module `index` in an archive, with `cfnresponse`.
 
     Source: AWS::Lambda::Function Code, `ZipFile`. Raises `Refused`.
     """
@@ -143,5 +145,6 @@ def _archived(source: str) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         # A time of its own would make other code of the same source.
-        archive.writestr(zipfile.ZipInfo("index.py", (1980, 1, 1, 0, 0, 0)), source)
+        for name, text in (("index.py", source), ("cfnresponse.py", Path(cfnresponse.__file__).read_text())):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text)
     return content.getvalue()
