@@ -7,6 +7,7 @@ COMMANDS: dict[str, str] = {
     "translate": "Print the state machine a SageMaker pipeline becomes",
     "validate": "Check definitions and report every problem",
     "test": "Run the tests in case files (*.asl-test.yaml)",
+    "chaos": "Let every task fail in every way, and report what that does",
     "test-state": "Visit one state, and show its data after each stage",
     "list": "List the executions kept here, newest first",
     "describe": "Show one execution: status, times, input, output",

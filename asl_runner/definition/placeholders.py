@@ -6,6 +6,7 @@ nothing else, or an ARN or S3 URI with one in it, was meant to be filled in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from asl_runner.expressions.environment import Json
@@ -26,3 +27,25 @@ def literal_placeholders(value: Json) -> Iterator[str]:
     elif isinstance(value, list):
         for member in value:
             yield from literal_placeholders(member)
+
+
+def filled(definition: Json) -> Json:
+    """A definition with a stand-in for each placeholder: its name, and in a Task's Resource a function of that name.
+
+    For what needs no real values, such as a run in which every task is mocked.
+    """
+    if isinstance(definition, dict):
+        return {key: _function(value) if key == "Resource" else filled(value) for key, value in definition.items()}
+    if isinstance(definition, list):
+        return [filled(item) for item in definition]
+    return _PLACEHOLDER.sub(lambda found: found[1], definition) if isinstance(definition, str) else definition
+
+
+def _function(resource: Json) -> Json:
+    if isinstance(resource, str) and (found := _PLACEHOLDER.fullmatch(resource)):
+        name = re.sub(r"[^\w-]", "-", found[1])
+        return f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
+    return filled(resource)
+
+
+_PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
