@@ -101,6 +101,62 @@ def test_stopping_the_parent_stops_the_child(client: ClientFactory) -> None:
     assert ended(states, execution)["status"] == "ABORTED"
 
 
+@pytest.mark.parametrize("cut", ["task", "machine", "branch"])
+def test_what_cuts_the_parent_off_stops_the_child(client: ClientFactory, cut: str) -> None:
+    """The Task runs out of its time, the machine does, or another branch fails."""
+    states = client("stepfunctions")
+    child = create(states, f"cut-child-{cut}", WAIT)
+    machine = parent(".sync:2", child)
+    if cut == "task":
+        machine["States"]["T"]["TimeoutSeconds"] = 1
+    elif cut == "machine":
+        machine["TimeoutSeconds"] = 1
+    else:
+        soon = {
+            "W": {"Type": "Wait", "Seconds": 1, "Next": "F"},
+            "F": {"Type": "Fail", "Error": "Own"},
+        }
+        branches = [machine, {"StartAt": "W", "States": soon}]
+        machine = {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": branches, "End": True}}}
+    arn = start(states, create(states, f"cut-{cut}", machine))
+    assert ended(states, arn)["status"] == ("TIMED_OUT" if cut == "machine" else "FAILED")
+    [execution] = states.list_executions(stateMachineArn=child)["executions"]
+    assert ended(states, execution["executionArn"])["status"] == "ABORTED"
+
+
+def test_a_callback_without_heartbeats_times_out_and_its_token_is_done(client: ClientFactory) -> None:
+    states, queues = client("stepfunctions"), client("sqs")
+    queue = queues.create_queue(QueueName="no-heartbeats")["QueueUrl"]
+    caught = [
+        {"ErrorEquals": ["States.TaskFailed"], "Next": "Wrong"},
+        {"ErrorEquals": ["States.HeartbeatTimeout"], "Next": "Right"},
+    ]
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": queue, "MessageBody": {"token.$": "$$.Task.Token"}},
+        "HeartbeatSeconds": 1,
+        "Catch": caught,
+        "End": True,
+    }
+    machine = {"StartAt": "T", "States": {"T": task, "Wrong": {"Type": "Fail"}, "Right": {"Type": "Succeed"}}}
+    arn = start(states, create(states, "no-heartbeats", machine))
+    message = queues.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"][0]
+    token = json.loads(message["Body"])["token"]
+    result = ended(states, arn)
+    assert (result["status"], json.loads(result["output"])) == ("SUCCEEDED", {"Error": "States.Timeout", "Cause": ""})
+    events = states.get_execution_history(executionArn=arn)["events"]
+    [timed_out] = [event for event in events if event["type"] == "TaskTimedOut"]
+    assert timed_out["taskTimedOutEventDetails"] == {
+        "resourceType": "sqs",
+        "resource": "sendMessage.waitForTaskToken",
+        "error": "States.Timeout",
+    }
+    for late in (states.send_task_heartbeat, lambda **one: states.send_task_success(output="1", **one)):
+        with pytest.raises(ClientError, match="TaskTimedOut"):
+            late(taskToken=token)
+
+
 def test_a_nested_execution_answers_by_token(client: ClientFactory) -> None:
     states = client("stepfunctions")
     child = create(states, "told-child", PASS)
