@@ -15,7 +15,6 @@ from asl_runner.interpreter.errors import RUNTIME
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.resources.aws.answers import json_or_text
 from asl_runner.resources.aws.clients import AwsClients
-from asl_runner.resources.aws.models import session
 from asl_runner.resources.aws.requests import could_not_start
 from asl_runner.resources.http import METHODS, forbidden_headers
 from asl_runner.resources.http_client import Answer, Request, Unreachable, is_local, send
@@ -74,16 +73,16 @@ class ApiGatewayTasks:
         url = with_query(f"{base.rstrip('/')}{stage}{path}", parameters.get("QueryParameters") or {})
         request = Request(str(parameters["Method"]), url, headers, body)
         signed = parameters.get("AuthType") == "IAM_ROLE" and not self._clients.local
-        return _signed(request, self._clients.region) if signed else request
+        return _signed(request, self._clients) if signed else request
 
 
-def _signed(request: Request, region: str) -> Request:
-    """The request with the signature of the user's own credentials."""
+def _signed(request: Request, clients: AwsClients) -> Request:
+    """The request with the signature of the user, or of the role of the task."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 
     unsigned = AWSRequest(method=request.method, url=request.url, headers=dict(request.headers), data=request.body)
-    SigV4Auth(session().get_credentials(), "execute-api", region).add_auth(unsigned)
+    SigV4Auth(clients.session.get_credentials(), "execute-api", clients.region).add_auth(unsigned)
     return Request(request.method, request.url, list(unsigned.headers.items()), request.body)
 
 

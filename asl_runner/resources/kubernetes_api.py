@@ -17,7 +17,6 @@ from msgspec import Struct
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.ports import TaskFailed
 from asl_runner.resources.aws.clients import AwsClients
-from asl_runner.resources.aws.models import session
 from asl_runner.resources.aws.requests import could_not_start
 from asl_runner.resources.http_client import Answer, Request, Unreachable, is_local, send
 from asl_runner.resources.http_encoding import text, with_query
@@ -102,7 +101,7 @@ class Cluster(Struct, frozen=True):
         if clients.local:
             token = os.environ.get(TOKEN_VARIABLE, "")
         else:
-            token = _signed_token(str(parameters["ClusterName"]), clients.region)
+            token = _signed_token(str(parameters["ClusterName"]), clients)
         authority = _certificates(parameters) if endpoint.startswith("https://") else None
         return cls(endpoint, authority, token)
 
@@ -162,12 +161,12 @@ def _certificates(parameters: Mapping[str, Any]) -> str:
     return found
 
 
-def _signed_token(cluster: str, region: str) -> str:
-    """The user's identity as EKS takes it: a signed request to STS that only the cluster's own name makes valid."""
+def _signed_token(cluster: str, clients: AwsClients) -> str:
+    """Who asks, as EKS takes it: a signed request to STS that only the cluster's own name makes valid."""
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
 
-    place = f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
+    place = f"https://sts.{clients.region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest("GET", place, headers={"x-k8s-aws-id": cluster})
-    SigV4QueryAuth(session().get_credentials(), "sts", region, expires=_TOKEN_SECONDS).add_auth(request)
+    SigV4QueryAuth(clients.session.get_credentials(), "sts", clients.region, expires=_TOKEN_SECONDS).add_auth(request)
     return "k8s-aws-v1." + base64.urlsafe_b64encode(str(request.url).encode()).decode().rstrip("=")

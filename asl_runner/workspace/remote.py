@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from asl_runner.definition.resource import Resource
@@ -11,6 +11,8 @@ from asl_runner.resources.registry import ANY_SDK_SERVICE, OPTIMIZED_SERVICES, H
 from asl_runner.workspace.lazy import Lazy
 
 if TYPE_CHECKING:
+    from asl_runner.expressions.environment import Json
+    from asl_runner.interpreter.ports import TaskCall
     from asl_runner.resources.aws.clients import AwsClients
     from asl_runner.resources.callback import TaskTokens
     from asl_runner.sagemaker.progress import JobProgress
@@ -19,8 +21,13 @@ if TYPE_CHECKING:
 class AwsTarget:
     """Handlers over boto3's clients. Nothing is loaded and nobody is asked before a Task, or a look ahead, needs it."""
 
-    def __init__(self, region: str, tokens: Callable[[], TaskTokens], poll_seconds: float) -> None:
+    def __init__(
+        self, region: str, tokens: Callable[[], TaskTokens], poll_seconds: float, *, role_arn: str | None = None
+    ) -> None:
+        """`role_arn`: whom calls are made as, in place of the user."""
         self._region = region
+        self._role = role_arn
+        self._assuming: dict[str, AwsTarget] = {}
         self._tokens = tokens
         self._poll = poll_seconds
         self._lock = threading.Lock()
@@ -37,7 +44,7 @@ class AwsTarget:
             "http": self._http_tasks,
             "apigateway": self._apigateway_tasks,
         }
-        self.resources = Resources({key: Lazy(make) for key, make in makers.items()})
+        self.resources: Resources = _InRoles(self, {key: Lazy(make) for key, make in makers.items()})
 
     @property
     def clients(self) -> AwsClients:
@@ -46,7 +53,7 @@ class AwsTarget:
 
         with self._lock:
             if self._made is None:
-                self._made = AwsClients(self._region)
+                self._made = AwsClients(self._region, role_arn=self._role)
             return self._made
 
     def problem(self, resource: Resource) -> str | None:
@@ -62,8 +69,25 @@ class AwsTarget:
         progress: JobProgress | None = None if self._jobs is None else self._jobs.progress(kind, name)
         return progress
 
+    async def assuming(self, call: TaskCall) -> AwsTarget:
+        """The target whose calls are made as the role of the task's `Credentials`; this one where there is none.
+
+        Raises `TaskFailed` when the user may not assume it.
+        """
+        from asl_runner.resources.aws import roles
+
+        role = call.credentials.get("RoleArn") if isinstance(call.credentials, dict) else None
+        if role is None or role == self._role:
+            return self
+        target = self._assuming.setdefault(role, AwsTarget(self._region, self._tokens, self._poll, role_arn=role))
+        clients = target.clients
+        await clients.run(lambda: roles.check(clients.session, role, call.execution.role_arn))
+        return target
+
     def close(self) -> None:
         """Lets go of the clients."""
+        for target in self._assuming.values():
+            target.close()
         if self._made is not None:
             self._made.close()
 
@@ -129,3 +153,16 @@ class AwsTarget:
         from asl_runner.resources.callback import with_callback
 
         return with_callback(self._tokens(), ApiGatewayTasks(self.clients))
+
+
+class _InRoles(Resources):
+    """The handlers of a target, each Task answered in its own role."""
+
+    def __init__(self, target: AwsTarget, handlers: Mapping[str, Handler]) -> None:
+        super().__init__(handlers)
+        self._target = target
+
+    async def call(self, call: TaskCall) -> Json:
+        """The handler's answer. Raises `TaskFailed`."""
+        target = await self._target.assuming(call)
+        return await (super().call(call) if target is self._target else target.resources.call(call))

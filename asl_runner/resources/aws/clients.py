@@ -39,11 +39,16 @@ class AwsClients:
     """Calls AWS services by their models. Close it at the end.
 
     With `endpoint_url` (or a function that gives it when first needed) everything goes there, with made-up
-    credentials and nothing tried twice; without it, to AWS with the user's own credentials and the SDK's retries.
+    credentials and nothing tried twice; without it, to AWS with the user's own credentials and the SDK's retries, as
+    `role_arn` if that is given.
     """
 
-    def __init__(self, region: str, endpoint_url: str | Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, region: str, endpoint_url: str | Callable[[], str] | None = None, *, role_arn: str | None = None
+    ) -> None:
         self.region = region
+        self._role = role_arn
+        self._session: Any = None
         self._endpoint = endpoint_url
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._lock = threading.Lock()
@@ -58,6 +63,15 @@ class AwsClients:
     def endpoint_url(self) -> str | None:
         """Where calls go; None for AWS."""
         return self._endpoint() if callable(self._endpoint) else self._endpoint
+
+    @property
+    def session(self) -> Any:
+        """The botocore session that calls of AWS are made with: the user's own, or one that acts as the role."""
+        if self._session is None:
+            from asl_runner.resources.aws.roles import assuming
+
+            self._session = models.session() if self._role is None else assuming(self._role, self.region)
+        return self._session
 
     async def run(self, work: Callable[[], T]) -> T:
         """Runs blocking work in the pool. Cancelled, it lets go of the work, which is not undone."""
@@ -123,7 +137,7 @@ class AwsClients:
             if service == "lambda":
                 # A function may take fifteen minutes, and must not be invoked again for that.
                 config = config.merge(Config(read_timeout=_LAMBDA_PATIENCE, retries={"total_max_attempts": 1}))
-            return models.session().create_client(service, region_name=self.region, config=config)
+            return self.session.create_client(service, region_name=self.region, config=config)
         config = Config(
             **common, retries={"total_max_attempts": 1}, inject_host_prefix=False, s3={"addressing_style": "path"}
         )
