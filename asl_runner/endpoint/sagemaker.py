@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asl_runner.definition.resource import parse_resource
+from asl_runner.endpoint import pipelines
 from asl_runner.endpoint.protocol import Call
 from asl_runner.sagemaker.kinds import KINDS
 from asl_runner.service_model.errors import ServiceError
@@ -59,7 +60,7 @@ OPERATIONS: dict[str, str] = {
 
 _TAGS = frozenset({"AddTags", "DeleteTags", "ListTags"})
 _ARN = re.compile(r"arn:[^:]+:sagemaker:[^:]*:[^:]*:([a-z-]+)/")
-_OWN_TYPES = frozenset(kind.arn_type for kind in KINDS)
+_OWN_TYPES = frozenset({"pipeline", *(kind.arn_type for kind in KINDS)})
 
 _RECORDS = re.compile(
     "(Create|Describe|List|Update|Delete|Start|Stop|Associate|Disassociate)"
@@ -77,7 +78,8 @@ def open_enums() -> frozenset[str]:
 
 def calls(workspace: Workspace) -> dict[str, Call]:
     """The operations of a workspace's SageMaker, which is made when the first is called."""
-    return {name: partial(_call, workspace, name, method) for name, method in OPERATIONS.items()}
+    jobs = {name: partial(_call, workspace, name, method) for name, method in OPERATIONS.items()}
+    return {**jobs, **pipelines.calls(workspace)}
 
 
 async def _call(workspace: Workspace, name: str, method: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +88,8 @@ async def _call(workspace: Workspace, name: str, method: str, request: dict[str,
 
 def _called(workspace: Workspace, name: str, method: str, request: dict[str, Any]) -> dict[str, Any]:
     """Calls the client in this thread: it reads and writes files."""
+    if name in _TAGS and pipelines.tags.is_pipeline(request["ResourceArn"]):
+        return pipelines.tags.tagged(workspace, name, request)
     place = workspace.configuration.placement.of(parse_resource(f"arn:aws:states:::aws-sdk:sagemaker:{method}"), "")
     client: LocalSageMaker = workspace.local.sagemaker_at(place)
     call: Callable[..., dict[str, Any]] = getattr(client, method)
@@ -104,7 +108,7 @@ def is_emulated(name: str, body: bytes) -> bool:
 
 def refusal(name: str) -> str:
     """What is said to an operation nobody answers."""
-    return f"{name} is not available here; available are {', '.join(sorted(OPERATIONS))}."
+    return f"{name} is not available here; available are {', '.join(sorted({*OPERATIONS, *pipelines.OPERATIONS}))}."
 
 
 def _names_record(body: bytes) -> bool:

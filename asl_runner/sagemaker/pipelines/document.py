@@ -18,6 +18,9 @@ from asl_runner.expressions.environment import Json
 from asl_runner.sagemaker.pipelines.durations import duration_seconds
 from asl_runner.sagemaker.pipelines.kinds import EXCEPTION_TYPES, KINDS, PARAMETER_TYPES
 
+NO_STEP = ("",)
+"""As the steps that are to run: none of them."""
+
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _NAME_RULE = "1 to 64 letters, digits, - and _"
 

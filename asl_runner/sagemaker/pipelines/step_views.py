@@ -108,6 +108,8 @@ def _metadata(step: Step, visit: Visit, message: Mapping[str, Any] | None) -> Do
             if message is not None:
                 given |= {"CallbackToken": message["token"]}
             return {**given, "OutputParameters": _parameters(made)} if made else given
+        case "EMR":
+            return {"ClusterId": made["ClusterId"], "StepId": made["Id"], "StepName": made["Name"]} if made else {}
         case "Lambda":
             return {"Arn": made["Arn"], "OutputParameters": _parameters(made)} if made else {}
         case _:

@@ -147,8 +147,7 @@ def _described(one: Compiled, names: StateNames, action: str, field: str, known:
 
 def _lambda(one: Compiled, names: StateNames, read: set[str]) -> Chain:
     arguments: dict[str, Json] = {"FunctionName": one.fields["FunctionArn"], "Payload": one.arguments}
-    arn = one.fields["FunctionArn"]
-    shown = str(arn)[3:-3] if str(arn).startswith("{%") else jsonata.text(str(arn))
+    shown = _inner(one.fields["FunctionArn"])
     outputs = ", ".join(
         f"{jsonata.text(name)}: {jsonata.path('$states.result.Payload', (name,))}" for name in output_types(one.step)
     )
@@ -181,13 +180,19 @@ def _emr(one: Compiled, names: StateNames, read: set[str]) -> Chain:
     config: Any = one.arguments["StepConfig"]
     step = {"Name": one.step.name, "ActionOnFailure": "CONTINUE", **(config if isinstance(config, dict) else {})}
     arguments: dict[str, Json] = {"ClusterId": one.arguments["ClusterId"], "Step": step}
-    return [(one.step.name, _task(one, "elasticmapreduce:addStep.sync", arguments, "$states.result"))]
+    properties = f"$merge([{{'ClusterId': {_inner(one.arguments['ClusterId'])}}}, $states.result.Step])"
+    return [(one.step.name, _task(one, "elasticmapreduce:addStep.sync", arguments, properties))]
 
 
 def _fail(one: Compiled, names: StateNames, read: set[str]) -> Chain:
     return [
         (one.step.name, {"Type": "Fail", "Error": FAIL_ERROR, "Cause": one.arguments["ErrorMessage"]}),
     ]
+
+
+def _inner(value: Json) -> str:
+    """A compiled field as a part of another expression."""
+    return str(value)[3:-3] if str(value).startswith("{%") else jsonata.text(str(value))
 
 
 def _without(arguments: dict[str, Json], name: str) -> dict[str, Json]:
