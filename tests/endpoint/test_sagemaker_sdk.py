@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import pytest
 from served import ROLE, ServerProcess
@@ -48,11 +50,138 @@ print(json.dumps({
 """
 
 
+PIPELINE = """
+import json, pathlib, random
+import boto3, botocore, sagemaker
+from sagemaker.estimator import Estimator
+from sagemaker.inputs import TrainingInput
+from sagemaker.model import Model
+from sagemaker.processing import ProcessingInput, ProcessingOutput
+from sagemaker.sklearn.processing import SKLearnProcessor
+from sagemaker.transformer import Transformer
+from sagemaker.workflow.condition_step import ConditionStep
+from sagemaker.workflow.conditions import ConditionLessThanOrEqualTo
+from sagemaker.workflow.fail_step import FailStep
+from sagemaker.workflow.functions import Join, JsonGet
+from sagemaker.workflow.model_step import ModelStep
+from sagemaker.workflow.parameters import ParameterFloat
+from sagemaker.workflow.pipeline import Pipeline
+from sagemaker.workflow.pipeline_context import PipelineSession
+from sagemaker.workflow.properties import PropertyFile
+from sagemaker.workflow.selective_execution_config import SelectiveExecutionConfig
+from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep
+
+role, bucket = "ROLE", "sdk-pipelines"
+s3 = boto3.client("s3")
+s3.create_bucket(Bucket=bucket)
+draw = random.Random(7)
+rows = [[draw.random() for _ in range(3)] for _ in range(90)]
+s3.put_object(Bucket=bucket, Key="raw/a.csv", Body="".join(f"{sum(r)},{','.join(map(str, r))}\\n" for r in rows))
+pathlib.Path("split.py").write_text('''
+import json, pathlib
+base = pathlib.Path("/opt/ml/processing")
+rows = next((base / "input").glob("*.csv")).read_text().splitlines()
+for name, part in (("train", rows[:60]), ("test", rows[60:])):
+    (base / name / f"{name}.csv").write_text("\\\\n".join(part) + "\\\\n")
+(base / "train" / "report.json").write_text(json.dumps({"rows": len(rows)}))
+''')
+session = PipelineSession(boto3.Session(), default_bucket=bucket)
+one = {"role": role, "instance_count": 1, "instance_type": "ml.m5.large", "sagemaker_session": session}
+limit = ParameterFloat(name="Limit", default_value=100.0)
+report = PropertyFile(name="Report", output_name="train", path="report.json")
+split = ProcessingStep(
+    name="Split",
+    step_args=SKLearnProcessor(framework_version="1.2-1", **one).run(
+        code="split.py",
+        inputs=[ProcessingInput(source=f"s3://{bucket}/raw", destination="/opt/ml/processing/input")],
+        outputs=[ProcessingOutput(output_name=n, source=f"/opt/ml/processing/{n}") for n in ("train", "test")],
+    ),
+    property_files=[report],
+    cache_config=CacheConfig(enable_caching=True, expire_after="P1D"),
+)
+image = sagemaker.image_uris.retrieve("xgboost", "us-east-1", "1.7-1")
+told = {"num_round": 2, "objective": "reg:squarederror"}
+estimator = Estimator(image, output_path=f"s3://{bucket}/models", hyperparameters=told, **one)
+outputs = split.properties.ProcessingOutputConfig.Outputs
+data = TrainingInput(Join(on="/", values=[outputs["train"].S3Output.S3Uri, "train.csv"]), content_type="text/csv")
+train = TrainingStep(name="Train", step_args=estimator.fit({"train": data}))
+model = Model(image, model_data=train.properties.ModelArtifacts.S3ModelArtifacts, role=role, sagemaker_session=session)
+save = ModelStep(name="Save", step_args=model.create("ml.m5.large"))
+register = ModelStep(name="Keep", step_args=model.register(
+    content_types=["text/csv"], response_types=["text/csv"], inference_instances=["ml.m5.large"],
+    transform_instances=["ml.m5.large"], model_package_group_name="group"))
+out = {"output_path": f"s3://{bucket}/out", "sagemaker_session": session}
+transformer = Transformer(save.properties.ModelName, 1, "ml.m5.large", **out)
+s3.put_object(Bucket=bucket, Key="new/a.csv", Body=b"0.1,0.2,0.3\\n0.4,0.5,0.6\\n")
+asked = transformer.transform(f"s3://{bucket}/new/a.csv", content_type="text/csv", split_type="Line")
+predict = TransformStep(name="Predict", step_args=asked)
+fail = FailStep(name="TooMany", error_message=Join(on=" ", values=["more rows than", limit]))
+found = JsonGet(step_name=split.name, property_file=report, json_path="rows")
+few = [ConditionLessThanOrEqualTo(left=found, right=limit)]
+choose = ConditionStep(name="Few", conditions=few, if_steps=[save, predict, register], else_steps=[fail])
+pipeline = Pipeline(name="FromTheSdk", parameters=[limit], steps=[split, train, choose], sagemaker_session=session)
+pipeline.upsert(role_arn=role, tags=[{"Key": "a", "Value": "b"}])
+pipeline.upsert(role_arn=role, tags=[{"Key": "c", "Value": "d"}])
+execution = pipeline.start()
+execution.wait(delay=1, max_attempts=200)
+steps = {step["StepName"]: step for step in execution.list_steps()}
+short = pipeline.start(parameters={"Limit": 10.0})
+try:
+    short.wait(delay=1, max_attempts=200)
+except botocore.exceptions.WaiterError:
+    pass  # It ends with its Fail step.
+failed = {step["StepName"]: step for step in short.list_steps()}
+selection = SelectiveExecutionConfig(selected_steps=["Train"], source_pipeline_execution_arn=execution.arn)
+chosen = pipeline.start(selective_execution_config=selection)
+chosen.wait(delay=1, max_attempts=200)
+print(json.dumps({
+    "status": execution.describe()["PipelineExecutionStatus"],
+    "steps": sorted(steps),
+    "statuses": sorted({step["StepStatus"] for step in steps.values()}),
+    "cached": "CacheHitResult" in failed["Split"],
+    "failed": failed["TooMany"]["FailureReason"],
+    "selected": [step["StepName"] for step in chosen.list_steps()],
+    "listed": len(pipeline.list_executions()["PipelineExecutionSummaries"]),
+    "parameters": short.list_parameters()["PipelineParameters"],
+    "predictions": len(s3.get_object(Bucket=bucket, Key="out/a.csv.out")["Body"].read().split()),
+}))
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not list(metadata.distributions(name="sagemaker")), reason="the SageMaker SDK is not installed (extra [sdk])"
 )
-def test_estimator_transformer_and_tuner(server_process: ServerProcess) -> None:
+def test_estimator_transformer_and_tuner(server_process: ServerProcess, tmp_path: Path) -> None:
+    assert ran(PROGRAM, server_process, tmp_path) == {
+        "status": "Completed",
+        "same model": True,
+        "predictions": 2,
+        "transform": "s3://sdk/out",
+        "trials": 2,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not list(metadata.distributions(name="sagemaker")), reason="the SageMaker SDK is not installed (extra [sdk])"
+)
+def test_a_pipeline_session(server_process: ServerProcess, tmp_path: Path) -> None:
+    assert ran(PIPELINE, server_process, tmp_path) == {
+        "status": "Succeeded",
+        "steps": ["Few", "Keep-RegisterModel", "Predict", "Save-CreateModel", "Split", "Train"],
+        "statuses": ["Succeeded"],
+        "cached": True,
+        "failed": "more rows than 10.0",
+        "selected": ["Train"],
+        "listed": 3,
+        "parameters": [{"Name": "Limit", "Value": "10.0"}],
+        "predictions": 2,
+    }
+
+
+def ran(program: str, server_process: ServerProcess, folder: Path) -> Any:
+    """What a program printed last, as JSON."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ASL_RUNNER_"))}
     environment = {
         **kept,
@@ -62,13 +191,7 @@ def test_estimator_transformer_and_tuner(server_process: ServerProcess) -> None:
         "AWS_SECRET_ACCESS_KEY": "local",
     }
     # As a process of its own: the SDK warns and logs as it likes.
-    program = [sys.executable, "-c", PROGRAM.replace("ROLE", ROLE)]
-    ran = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[-4000:]
-    assert json.loads(ran.stdout.splitlines()[-1]) == {
-        "status": "Completed",
-        "same model": True,
-        "predictions": 2,
-        "transform": "s3://sdk/out",
-        "trials": 2,
-    }
+    command = [sys.executable, "-c", program.replace("ROLE", ROLE)]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
