@@ -15,6 +15,7 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,8 @@ class LocalSageMaker:
         """`CreateHyperParameterTuningJob`: starts the job, answers its ARN."""
         operation = "CreateHyperParameterTuningJob"
         wire = self._service.request(operation, request)
-        tuning_request.check(wire, self._site.buckets, self._site.region)
+        find = partial(self._service.record, kinds.TUNING, operation=operation)
+        tuning_request.check(wire, self._site.buckets, self._site.region, lambda name: find(name).document)
         record = self._service.create(kinds.TUNING, wire, tuning_request.new_document)
         self._service.launch(tuning.TuningJob(self._site, record.name))
         return answer(operation, record.document)

@@ -51,6 +51,20 @@ class Number(Struct, frozen=True, kw_only=True):
         value = min(max(self._scaled(position), self.low), self.high)
         return str(round(value)) if self.integer else format(Decimal(repr(value)), "f")
 
+    def position(self, value: float) -> float:
+        """The position of a value within the range."""
+        if self.low == self.high:
+            return 0.5
+        if self.integer and self.scale == "Linear":
+            return (value - self.low + 0.5) / (self.high - self.low + 1)
+        match self.scale:
+            case "Linear":
+                return (value - self.low) / (self.high - self.low)
+            case "Logarithmic":
+                return math.log(value / self.low) / math.log(self.high / self.low)
+            case "ReverseLogarithmic":
+                return math.log((1 - value) / (1 - self.low)) / math.log((1 - self.high) / (1 - self.low))
+
     def _scaled(self, position: float) -> float:
         match self.scale:
             case "Linear":
@@ -124,6 +138,22 @@ def _scale(name: str, item: Mapping[str, str], low: float, high: float, integer:
             return "ReverseLogarithmic"
         case _:
             return "Linear"
+
+
+def position(item: Range, text: str | None) -> float | None:
+    """A position at which a range has this value; None for a value it does not have."""
+    if text is None:
+        return None
+    if isinstance(item, Categories):
+        return (item.values.index(text) + 0.5) / len(item.values) if text in item.values else None
+    assert isinstance(item, Number)
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    if not item.low <= value <= item.high:
+        return None
+    return item.position(value)
 
 
 def texts(ranges: Sequence[Range], point: Mapping[str, float]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from asl_runner.sagemaker.definitions import definition_of, definitions
 from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
 from asl_runner.sagemaker.records import Document
 
@@ -30,34 +31,29 @@ def objective_value(trial: Document) -> float | None:
     return None
 
 
-def tuned_names(tuning: Document) -> list[str]:
-    """The names of the hyperparameters a tuning job varies."""
-    ranges = tuning["HyperParameterTuningJobConfig"].get("ParameterRanges", {})
-    return [item["Name"] for group in ranges.values() for item in group]
-
-
 def summary(trial: Document, tuning: Document) -> Document:
     """A `HyperParameterTrainingJobSummary`, wire form."""
-    names = tuned_names(tuning)
+    definition = definition_of(trial["TrainingJobName"], tuning)
     found: Document = {key: trial[key] for key in _COPIED if key in trial}
     found |= {
         "TrainingJobStatus": trial["TrainingJobStatus"],
         "TunedHyperParameters": {
-            name: trial["HyperParameters"][name] for name in names if name in trial["HyperParameters"]
+            name: trial["HyperParameters"][name] for name in definition.tuned if name in trial["HyperParameters"]
         },
         "ObjectiveStatus": objective_status(trial),
     }
+    if definition.name is not None:
+        found["TrainingJobDefinitionName"] = definition.name
     value = objective_value(trial)
     if value is not None:
-        metric = objective(tuning)["MetricName"]
+        metric = definition.objective["MetricName"]
         found["FinalHyperParameterTuningJobObjectiveMetric"] = {"MetricName": metric, "Value": value}
     return found
 
 
 def objective(tuning: Document) -> Mapping[str, str]:
-    """The objective of a tuning job: `Type` and `MetricName`."""
-    found: Mapping[str, str] = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
-    return found
+    """The objective of a tuning job, of the first of several definitions: `Type` and `MetricName`."""
+    return definitions(tuning)[0].objective
 
 
 def objective_status(trial: Document) -> str:
@@ -68,12 +64,14 @@ def objective_status(trial: Document) -> str:
 
 
 def best(trials: Iterable[Document], tuning: Document) -> Document | None:
-    """The completed trial with the best objective, the first of equals; None when there is none."""
-    values = [
-        (value, trial)
-        for trial in trials
-        if trial["TrainingJobStatus"] == "Completed" and (value := objective_value(trial)) is not None
-    ]
+    """The completed trial with the best objective, the first of equals; None when there is none.
+
+    The Hyperband strategy ends its trials itself: if none ran to its own end, the stopped ones are compared.
+    """
+    known = [(value, trial) for trial in trials if (value := objective_value(trial)) is not None]
+    values = [pair for pair in known if pair[1]["TrainingJobStatus"] == "Completed"]
+    if not values and tuning["HyperParameterTuningJobConfig"]["Strategy"] == "Hyperband":
+        values = [pair for pair in known if pair[1]["TrainingJobStatus"] == "Stopped"]
     if not values:
         return None
     choose = min if objective(tuning)["Type"] == "Minimize" else max

@@ -24,6 +24,8 @@ if told.get("hang"):
     print("score = 1", flush=True)
     time.sleep(600)
 for epoch in range(int(told.get("epochs", "1"))):
+    if told.get("pace"):
+        time.sleep(float(told["pace"]))
     print("score =", {"a": 3, "b": 2, "c": 1}.get(told.get("kind"), float(told.get("alpha", 0))), flush=True)
 if told.get("slow") and told["slow"] == told.get("kind"):
     time.sleep(600)
@@ -218,7 +220,15 @@ def test_a_name_is_used_once(client: LocalSageMaker) -> None:
         ({"metric": "validation:colour"}, "A metric is required for this hyperparameter tuning job objective."),
         ({"static": {"alpha": "1"}}, "The hyperparameter alpha is given in StaticHyperParameters and has a range"),
         ({"total": 1, "parallel": 2}, "MaxParallelTrainingJobs must not be greater than MaxNumberOfTrainingJobs"),
-        ({"Strategy": "Hyperband"}, "The Hyperband strategy is not available locally; use Bayesian, Random or Grid."),
+        ({"Strategy": "Hyperband"}, "The Hyperband strategy needs MaxResource in HyperbandStrategyConfig"),
+        ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off with the Hyperband strategy"),
+        (
+            {
+                "Strategy": "Hyperband",
+                "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 9, "MaxResource": 3}},
+            },
+            "MinResource 9 must not be greater than MaxResource 3",
+        ),
         ({"Strategy": "Grid"}, "The Grid strategy takes categorical hyperparameter ranges only."),
         (
             {"ParameterRanges": {"ContinuousParameterRanges": [{**ALPHA, "MaxValue": "-1"}]}},

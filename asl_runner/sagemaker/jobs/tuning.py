@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
-from collections.abc import Sequence
 
 import msgspec
 
-from asl_runner.sagemaker import kinds, moments, trials
+from asl_runner.sagemaker import completion, kinds, moments, trials, warm_start
+from asl_runner.sagemaker.definitions import place
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.jobs import training
 from asl_runner.sagemaker.jobs.base import Job, Site, Stopped
 from asl_runner.sagemaker.jobs.training import TrainingJob
 from asl_runner.sagemaker.jobs.tuning_request import Plan, trial_request
 from asl_runner.sagemaker.kinds import TERMINAL
-from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC, Reading
+from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
 from asl_runner.sagemaker.progress import JobProgress, TrialProgress
 from asl_runner.sagemaker.ranges import texts
 from asl_runner.sagemaker.records import Document, Record
-from asl_runner.sagemaker.search import Point, Result
+from asl_runner.sagemaker.search import Point, Result, Strategy
 
 _FAILURES_ENOUGH = 5
-_MEDIAN_NEEDS = 3
 _LOOK_SECONDS = 0.2
 
 
 class Trial:
     """One trial: its place in the search and its training job."""
 
-    def __init__(self, point: Point, job: TrainingJob) -> None:
+    def __init__(self, point: Point, job: TrainingJob, which: int) -> None:
         self.point = point
         self.job = job
+        self.which = which
+        """The number of its training job definition."""
+        self.given_up = False
         self.result: Result | None = None
 
     @property
@@ -51,6 +52,10 @@ class TuningJob(Job):
         self.trials: list[Trial] = []
         self._tags: dict[str, str] = {}
         self._something_ended = threading.Event()
+        self._parents = [
+            warm_start.known(site.records, self.document, search.ranges, minimize=self.plan.minimize)
+            for search in self.plan.searches
+        ]
 
     def run(self) -> None:
         record = self.site.records.read(self.kind.directory, self.name)
@@ -96,8 +101,7 @@ class TuningJob(Job):
                 return
             while self._may_start():
                 self._start_trial()
-            if self.plan.early_stopping:
-                self._stop_hopeless()
+            self._stop_hopeless()
             self._something_ended.wait(_LOOK_SECONDS)
 
     def _settle(self) -> bool:
@@ -114,24 +118,15 @@ class TuningJob(Job):
 
     def _enough(self) -> bool:
         finished = [trial.result for trial in self.trials if trial.result is not None]
-        values = [result.value for result in finished if result.value is not None]
+        values = self._values()
         if len(finished) >= self.plan.total or (not values and len(finished) >= _FAILURES_ENOUGH):
             return True
-        return self._target_reached(values) or self._stopped_improving(values)
+        return completion.is_complete(self.plan.criteria, values, minimize=self.plan.minimize)
 
-    def _target_reached(self, values: Sequence[float]) -> bool:
-        target: float | None = self.plan.criteria.get("TargetObjectiveMetricValue")
-        if target is None:
-            return False
-        return any((value <= target) if self.plan.minimize else (value >= target) for value in values)
-
-    def _stopped_improving(self, values: Sequence[float]) -> bool:
-        criterion = self.plan.criteria.get("BestObjectiveNotImproving", {})
-        patience: int | None = criterion.get("MaxNumberOfTrainingJobsNotImproving")
-        if patience is None or len(values) <= patience:
-            return False
-        best = (min if self.plan.minimize else max)(values)
-        return len(values) - 1 - values.index(best) >= patience
+    def _values(self) -> list[float]:
+        """The objectives of the trials that have ended, in the order of the trials."""
+        results = [trial.result for trial in self.trials if trial.result is not None]
+        return [result.value for result in results if result.value is not None]
 
     def _may_start(self) -> bool:
         """Whether the next trial can start now.
@@ -146,7 +141,7 @@ class TuningJob(Job):
 
     @property
     def _reproducible(self) -> bool:
-        return self.plan.strategy.learns and self.plan.given_seed is not None
+        return self.plan.learns and self.plan.given_seed is not None
 
     @property
     def _known(self) -> int:
@@ -155,12 +150,13 @@ class TuningJob(Job):
 
     def _start_trial(self) -> None:
         index = len(self.trials)
-        seen = self.trials[: self._known] if self._reproducible else self.trials
-        results = [trial.result for trial in seen if trial.result is not None]
-        ahead = self.trials[self._known :] if self._reproducible else [t for t in self.trials if t.running]
-        point = self.plan.strategy.ask(index, results, [trial.point for trial in ahead])
+        which, number = place(index, self.document)
+        search, known = self.plan.searches[which], self._parents[which]
+        point = self._asked(search.strategy, number, which)
+        if number < len(known.points):
+            point = known.points[number]
         name = trials.trial_name(self.name, index + 1, self.plan.seed)
-        request = trial_request(self.plan.definition, name, texts(self.plan.ranges, point))
+        request = trial_request(search.definition.document, name, texts(search.ranges, point))
         document = training.new_document(request, self.site.arn(kinds.TRAINING, name), moments.now())
         document["TuningJobArn"] = self.document["HyperParameterTuningJobArn"]
         directory = kinds.TRAINING.directory
@@ -176,30 +172,32 @@ class TuningJob(Job):
         left = self.plan.total - index
         job = TrainingJob(self.site, name, companions=min(self.plan.parallel, left + self._running_count()))
         job.on_end = self._something_ended.set
-        self.trials.append(Trial(point, job))
+        self.trials.append(Trial(point, job, which))
         job.start()
         self._record_standing()
+
+    def _asked(self, strategy: Strategy, number: int, which: int) -> Point:
+        """What a definition's strategy proposes for its trial `number`, by what may be known of its others."""
+        seen = self.trials[: self._known] if self._reproducible else self.trials
+        results = [trial.result for trial in seen if trial.result is not None and trial.which == which]
+        ahead = self.trials[self._known :] if self._reproducible else [t for t in self.trials if t.running]
+        before = self._parents[which].results
+        running = [trial.point for trial in ahead if trial.which == which]
+        return strategy.ask(number + len(before), [*before, *results], running)
 
     def _running_count(self) -> int:
         return sum(trial.running for trial in self.trials)
 
     def _stop_hopeless(self) -> None:
-        """Early stopping: a trial whose objective is worse than the median of the others' running averages ends."""
-        finished = [t.job.metrics.history.get(OBJECTIVE_METRIC, []) for t in self.trials if not t.running]
+        """Ends the running trials that the strategy, or early stopping, gives up."""
+        values = {trial.job.name: _objectives(trial) for trial in self.trials}
+        ended = [values[trial.job.name] for trial in self.trials if not trial.running]
         for trial in self.trials:
-            readings = list(trial.job.metrics.history.get(OBJECTIVE_METRIC, ())) if trial.running else []
-            if readings and self._is_hopeless([reading.value for reading in readings], finished):
-                trial.job.stop()
-
-    def _is_hopeless(self, values: Sequence[float], finished: Sequence[Sequence[Reading]]) -> bool:
-        epoch = len(values)
-        averages = [
-            statistics.fmean(reading.value for reading in other[:epoch]) for other in finished if len(other) >= epoch
-        ]
-        if len(averages) < _MEDIAN_NEEDS:
-            return False
-        median = statistics.median(averages)
-        return values[-1] > median if self.plan.minimize else values[-1] < median
+            if trial.running and not trial.given_up:
+                others = [values[one.job.name] for one in self.trials if one.running and one is not trial]
+                trial.given_up = self.plan.stopping.gives_up(values[trial.job.name], ended, others)
+                if trial.given_up:
+                    trial.job.stop()
 
     def _end_trials(self) -> None:
         for trial in self.trials:
@@ -212,7 +210,29 @@ class TuningJob(Job):
         return [trial.job.document for trial in self.trials]
 
     def _standing(self) -> Document:
-        return trials.standing(self._documents(), self.document)
+        tuning = self.document
+        found = {**trials.standing(self._documents(), tuning), **self._overall_best(tuning)}
+        if self.plan.criteria:
+            count = completion.not_improving(self._values(), minimize=self.plan.minimize)
+            details: Document = {"NumberOfTrainingJobsObjectiveNotImproving": count}
+            converged = completion.has_converged(self._values(), minimize=self.plan.minimize)
+            if completion.is_wanted(self.plan.criteria) and converged:
+                details["ConvergenceDetectedTime"] = moments.now()
+            found["TuningJobCompletionDetails"] = details
+        return found
+
+    def _overall_best(self, tuning: Document) -> Document:
+        """The best trial of this job and its parents, which have the same data and algorithm."""
+        if tuning.get("WarmStartConfig", {}).get("WarmStartType") != warm_start.IDENTICAL:
+            return {}
+        every = [(trial, tuning) for trial in self._documents()]
+        every += warm_start.parent_trials(self.site.records, tuning)
+        leader = trials.best([trial for trial, _ in every], tuning)
+        if leader is None:
+            return {}
+        job = next(one for trial, one in every if trial is leader)
+        named = {"TuningJobName": job["HyperParameterTuningJobName"]}
+        return {"OverallBestTrainingJob": {**trials.summary(leader, job), **named}}
 
     def _record_standing(self) -> None:
         standing = self._standing()
@@ -225,6 +245,10 @@ class TuningJob(Job):
             f"No training job succeeded after {len(self.trials)} attempts. Please take a look at the training job "
             f"failures to get more details. The last one: {[*reasons, *failures][-1]}"
         )
+
+
+def _objectives(trial: Trial) -> list[float]:
+    return [reading.value for reading in list(trial.job.metrics.history.get(OBJECTIVE_METRIC, ()))]
 
 
 def _failed(trial: Document) -> bool:
