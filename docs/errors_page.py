@@ -44,15 +44,17 @@ def services() -> str:
         parts += [
             f"### {title}",
             "",
-            "| when | of | error | cause |",
-            "| --- | --- | --- | --- |",
-            *(
-                f"| {case.when} | `{_resource(case.resource)}` | {_code(case.error)} | {_cause(case.cause)} |"
-                for case in cases
-            ),
+            "| when | of | error | cause | caught by |",
+            "| --- | --- | --- | --- | --- |",
+            *(_service_row(case) for case in cases),
             "",
         ]
     return "\n".join(parts)
+
+
+def _service_row(case: Any) -> str:
+    cells = (case.when, f"`{_resource(case.resource)}`", _code(case.error), _cause(case.cause), _caught(case))
+    return f"| {' | '.join(cells)} |"
 
 
 def _table(path: str) -> ModuleType:
@@ -84,7 +86,7 @@ def _cause(cause: str | None, *limits: int) -> str:
 def _caught(case: Any) -> str:
     names = case.caught.split()
     shown = [f"`{case.error}`" if name == "name" else f"`States.{name}`" for name in names]
-    return ", ".join(shown) or "nothing"
+    return ", ".join(dict.fromkeys(shown)) or "nothing"
 
 
 def _events(events: str) -> str:

@@ -31,12 +31,12 @@ class ServiceError(Struct, frozen=True, kw_only=True):
     error: str
     cause: str
     """`…` stands for any text."""
-    caught: bool = True
-    """By `States.ALL`, its own name and `States.TaskFailed`; not at all if false."""
+    caught: str = "ALL name TaskFailed"
+    """What catches it: ALL, its own name, TaskFailed."""
     events: str = FAILED
     """The types of events between the entry of the state and the end of the execution."""
-    more: dict[str, Any] = {}
-    """Other fields of the state."""
+    state: dict[str, Any] = {}
+    """The state, where it is no Task with `resource` and `given`; without `End`."""
 
 
 def fails(
@@ -83,7 +83,7 @@ FUNCTIONS = [
         "States.Runtime",
         "The Parameters '{…}' could not be used to start the Task: "
         '[The field "Frob" is not supported by Step Functions]',
-        caught=False,
+        caught="",
     ),
 ]
 
@@ -242,7 +242,63 @@ APIS = [
         "States.Runtime",
         "The Parameters '{…}' could not be used to start the Task: "
         "[The value of the field 'Headers' has an invalid format]",
-        caught=False,
+        caught="",
+    ),
+]
+
+DISTRIBUTED = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+FAILING = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Own", "Cause": "because"}}}
+PASSING = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+
+
+def distributed(processor: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"Type": "Map", "ItemProcessor": {"ProcessorConfig": DISTRIBUTED, **processor}, **fields}
+
+
+MAPS = [
+    ServiceError(
+        when="more items fail than are tolerated",
+        resource="Map",
+        given={},
+        state=distributed(FAILING, ItemsPath="$.items"),
+        error="States.ExceedToleratedFailureThreshold",
+        cause="The specified tolerated failure threshold was exceeded",
+        caught="ALL name",
+        events="MapStateStarted MapRunStarted MapRunFailed MapStateFailed",
+    ),
+    ServiceError(
+        when="the items cannot be read",
+        resource="Map, ItemReader",
+        given={},
+        state=distributed(
+            PASSING,
+            ItemReader={
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": {"Bucket": "no-such-bucket", "Key": "k"},
+            },
+        ),
+        error="States.ItemReaderFailed",
+        cause="…bucket…",
+        caught="ALL name",
+        events="MapStateStarted MapRunStarted MapRunFailed MapStateFailed",
+    ),
+    ServiceError(
+        when="the results cannot be written",
+        resource="Map, ResultWriter",
+        given={},
+        state=distributed(
+            PASSING,
+            ItemsPath="$.items",
+            ResultWriter={
+                "Resource": "arn:aws:states:::s3:putObject",
+                "Parameters": {"Bucket": "no-such-bucket", "Prefix": "p"},
+            },
+        ),
+        error="States.ResultWriterFailed",
+        cause="…bucket…",
+        caught="ALL name",
+        events="MapStateStarted MapStateFailed",
     ),
 ]
 
@@ -251,6 +307,7 @@ SECTIONS = {
     "Nested executions": NESTED,
     "AWS services": SERVICES,
     "HTTP APIs": APIS,
+    "Distributed Map": MAPS,
 }
 """The table, by what is called."""
 

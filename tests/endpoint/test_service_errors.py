@@ -40,7 +40,7 @@ def run(server: ServerProcess, name: str, state: dict[str, Any]) -> tuple[dict[s
     if "Catch" not in state:
         del definition["States"]["Caught"]  # type: ignore[attr-defined]
     made = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)
-    arn = states.start_execution(stateMachineArn=made["stateMachineArn"])["executionArn"]
+    arn = states.start_execution(stateMachineArn=made["stateMachineArn"], input='{"items": [1]}')["executionArn"]
     pause = threading.Event()
     while (described := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
         pause.wait(0.01)
@@ -49,16 +49,24 @@ def run(server: ServerProcess, name: str, state: dict[str, Any]) -> tuple[dict[s
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=re.sub(r"\W+", "-", case.when)) for case in CASES])
 def test_a_task_fails_as_the_table_says(served: ServerProcess, case: ServiceError) -> None:
-    given = json.loads(json.dumps(case.given).replace("ENDPOINT", served.url))
-    resource = case.resource if case.resource.startswith("arn:") else f"arn:aws:states:::{case.resource}"
-    state = {"Type": "Task", "Resource": resource, "Parameters": given, **case.more}
     name = f"case{CASES.index(case)}"
+    state = case.state or task(served, case)
     described, events = run(served, name, state)
     assert (described["status"], described["error"]) == ("FAILED", case.error)
     pattern = ".*".join(map(re.escape, case.cause.split("…")))
     assert re.fullmatch(pattern, described["cause"], re.DOTALL), described["cause"]
     types = [event["type"] for event in events]
-    assert types == ["ExecutionStarted", "TaskStateEntered", *case.events.split(), "ExecutionFailed"]
-    catch = [{"ErrorEquals": ["States.TaskFailed"], "Next": "Caught"}]
-    described, _ = run(served, f"{name}-caught", {**state, "Catch": catch})
-    assert (described["status"] == "SUCCEEDED") is case.caught
+    kind = state["Type"]
+    assert types == ["ExecutionStarted", f"{kind}StateEntered", *case.events.split(), "ExecutionFailed"]
+    caught = case.caught.split()
+    for error, short in {"States.ALL": "ALL", "States.TaskFailed": "TaskFailed", case.error: "name"}.items():
+        catch = [{"ErrorEquals": [error], "ResultPath": None, "Next": "Caught"}]
+        described, _ = run(served, f"{name}-{short}", {**state, "Catch": catch})
+        assert (described["status"] == "SUCCEEDED") is (short in caught), error
+
+
+def task(served: ServerProcess, case: ServiceError) -> dict[str, Any]:
+    """The Task of a case."""
+    given = json.loads(json.dumps(case.given).replace("ENDPOINT", served.url))
+    resource = case.resource if case.resource.startswith("arn:") else f"arn:aws:states:::{case.resource}"
+    return {"Type": "Task", "Resource": resource, "Parameters": given}

@@ -15,7 +15,9 @@ from msgspec import Struct
 INVOKE = "arn:aws:states:::lambda:invoke"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 WAIT_FOR_TOKEN = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
-ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:gone"
+ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
+GONE = "arn:aws:states:us-east-1:123456789012:activity:gone"
+"""The one activity there is not."""
 
 NEVER = "never answers"
 """In `answers`: the task is still at work when its time is up."""
@@ -339,6 +341,24 @@ TASKS = [
         caught="ALL name HeartbeatTimeout",
         events=f"{STARTED} TaskTimedOut ExecutionFailed",
     ),
+    ErrorCase(
+        when="the worker of an activity says that it failed",
+        state=task(Resource=ACTIVITY),
+        answers=[Answered("Own", "because")],
+        error="Own",
+        cause="because",
+        caught=TASK,
+        events="TaskStateEntered ActivityScheduled ActivityStarted ActivityFailed ExecutionFailed",
+    ),
+    ErrorCase(
+        when="… or takes longer than `TimeoutSeconds`, or sends no heartbeat",
+        state=task(Resource=ACTIVITY, HeartbeatSeconds=5),
+        answers=[NEVER],
+        error="States.Timeout",
+        cause=None,
+        caught="ALL name HeartbeatTimeout",
+        events="TaskStateEntered ActivityScheduled ActivityStarted ActivityTimedOut ExecutionFailed",
+    ),
     runtime(
         "`TimeoutSecondsPath`, `HeartbeatSecondsPath` find nothing",
         task(TimeoutSecondsPath="$.no"),
@@ -360,8 +380,8 @@ TASKS = [
     ),
     runtime(
         "the activity does not exist",
-        {"Type": "Task", "Resource": ACTIVITY},
-        f"…The activity {ACTIVITY} does not exist.",
+        task(Resource=GONE),
+        f"…The activity {GONE} does not exist.",
     ),
 ]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from error_table import BYTES, CASES, EVENTS, NEVER, STATE, Answered, ErrorCase
+from error_table import BYTES, CASES, EVENTS, GONE, NEVER, STATE, Answered, ErrorCase
 from interpreting import START, Answers, Ran, execution, prefixed
 
 from asl_runner.definition.resource import Resource
@@ -29,22 +29,27 @@ def named(cases: Iterable[ErrorCase]) -> list[Any]:
 
 
 def played(case: ErrorCase, machine: dict[str, Any], limits: Limits = LIMITS) -> Ran:
-    """Runs a machine with the case's input and answers. No activity exists."""
+    """Runs a machine with the case's input and answers."""
     import asyncio
 
     clock = VirtualClock(START)
 
-    async def never(call: TaskCall) -> None:
-        await clock.sleep_until(START + 1_000_000)
+    def answering(answer: Any) -> Any:
+        async def answered(call: TaskCall) -> Any:
+            if call.resource.kind == "activity":
+                call.started("worker")
+            if isinstance(answer, Answered):
+                raise TaskFailed(answer.error, answer.cause)
+            if answer is NEVER:
+                await clock.sleep_until(START + 1_000_000)
+            return answer
 
-    answers: list[Any] = []
-    for answer in case.answers:
-        given = TaskFailed(answer.error, answer.cause) if isinstance(answer, Answered) else answer
-        answers.append(never if given is NEVER else given)
-    tasks = Answers({STATE: answers or [{}]})
+        return answered
 
-    def missing(activity: Resource) -> str:
-        return f"The activity {activity.arn} does not exist."
+    tasks = Answers({STATE: [answering(answer) for answer in case.answers] or [{}]})
+
+    def missing(activity: Resource) -> str | None:
+        return f"The activity {activity.arn} does not exist." if activity.arn == GONE else None
 
     running, journal = execution(machine, case.input, tasks, clock=clock, limits=limits, missing=missing)
     return Ran(asyncio.run(running.run()), list(journal.events), tasks)
@@ -93,7 +98,15 @@ def test_the_execution_ends_as_the_table_says(case: ErrorCase) -> None:
 
 
 _TELLING = frozenset(
-    {"TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut", "EvaluationFailed"}
+    {
+        "TaskFailed",
+        "TaskTimedOut",
+        "LambdaFunctionFailed",
+        "LambdaFunctionTimedOut",
+        "ActivityFailed",
+        "ActivityTimedOut",
+        "EvaluationFailed",
+    }
 )
 """Events that tell, before the execution ends, what failed."""
 
