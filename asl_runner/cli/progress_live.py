@@ -27,6 +27,8 @@ from asl_runner.sagemaker.progress import JobProgress, TrialProgress
 FRAMES = 8
 """Drawings a second."""
 
+LOG_LINES = 5
+"""How many of the newest lines of a job's log are shown, where it has one on AWS."""
 CHILDREN = 6
 """Branches or iterations shown of one state, those under way first."""
 
@@ -170,6 +172,9 @@ class LiveProgress:
         yield _Line(visit.status, depth, visit.state, took, self._remark(visit, job))
         if job is not None:
             yield from self._trial_lines(job, depth + 1)
+            if visit.status == "RUNNING":
+                for text in job.log[-LOG_LINES:]:
+                    yield _Line("", depth + 1, "|", "", Text(printable(text), style="dim"))
         children = sorted(visit.children.values(), key=lambda child: (child.status != "RUNNING", child.index))
         for child in sorted(children[:CHILDREN], key=lambda child: child.index):
             yield from self._child_lines(child, depth + 1)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from asl_runner.cli.format import duration, printable, reason
 from asl_runner.cli.jobs import JobName, JobNames, Jobs, ended, trial_line
 from asl_runner.history.events import TERMINAL, Event
+
+if TYPE_CHECKING:
+    from asl_runner.sagemaker.progress import JobProgress
 
 LINES_AT_ONCE = 60
 """What one drawing prints at most; a loop of thousands of states is summed up."""
@@ -60,6 +63,8 @@ class PlainProgress:
         self._names = JobNames()
         self._told: set[str] = set()
         """Trials whose end was told."""
+        self._logged: dict[JobName, int] = {}
+        """How many lines of each job's log were told."""
         self._done: set[JobName] = set()
         """Jobs of which nothing more is to tell."""
         self._lines: list[tuple[float, str]] = []
@@ -166,8 +171,21 @@ class PlainProgress:
                     self._told.add(trial.name)
                     moment = self._latest if self._virtual else trial.ended or time.time()
                     self._lines.append((moment, f"{job.name}  {trial_line(trial, job)}"))
+            self._tell_log(named, job)
             if job.ended is not None:
                 self._done.add(named)
+
+    def _tell_log(self, named: JobName, job: JobProgress) -> None:
+        """What a job on AWS has printed since the last look, as far as it is kept."""
+        fresh = job.log_lines - self._logged.get(named, 0)
+        if not fresh:
+            return
+        self._logged[named] = job.log_lines
+        moment = self._latest if self._virtual else time.time()
+        shown = job.log[-fresh:]
+        if fresh > len(shown):
+            self._lines.append((moment, f"{job.name}  | ... {fresh - len(shown):,} lines before"))
+        self._lines += [(moment, printable(f"{job.name}  | {line}")) for line in shown]
 
     def _say(self, event: Event, text: str, *, seldom: bool = True) -> None:
         """A line about the scope's state; one that is not `seldom` is left out for iterations and in a flood."""

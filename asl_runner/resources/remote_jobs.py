@@ -71,18 +71,34 @@ class _Log:
         """By stream, where to read on."""
         self.newest: deque[str] = deque(maxlen=SHOWN_LINES)
         self.count = 0
+        self._spoiled = 0
+        """Attempts in a row that failed."""
+        self._skip = 0
+        """Looks until the next attempt."""
 
     def read_on(self, client: Any) -> None:
-        """Reads what is new. A log that cannot be read is no reason to give the job up: it is read at the next look."""
+        """Reads what is new.
+
+        A log that cannot be read is no reason to give the job up. It is tried again at one of the next looks, the more
+        seldom the longer that lasts.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if self._skip:
+            self._skip -= 1
+            return
         try:
             streams = client.describe_log_streams(logGroupName=self._group, logStreamNamePrefix=f"{self._job}/")
             for stream in streams["logStreams"]:
                 self._read_stream(client, stream["logStreamName"])
         except (ClientError, BotoCoreError) as problem:
-            if not self.count and not self.newest and not _is_missing(problem):
-                self.newest.append(f"The log in CloudWatch cannot be read: {problem}")
+            if _is_missing(problem):
+                return
+            self._skip, self._spoiled = 2**self._spoiled, min(self._spoiled + 1, 6)
+            if self._spoiled == 1:
+                self._take(f"The log in CloudWatch cannot be read: {problem}")
+        else:
+            self._spoiled = 0
 
     def _read_stream(self, client: Any, stream: str) -> None:
         for _ in range(_PAGES):
@@ -90,12 +106,15 @@ class _Log:
             token = self._tokens.get(stream)
             page = client.get_log_events(**request, **({"nextToken": token} if token else {}))
             for event in page["events"]:
-                self.newest.append(str(event["message"]).rstrip())
-                self.count += 1
+                self._take(str(event["message"]).rstrip())
             self._tokens[stream] = page["nextForwardToken"]
             # The end of a stream is a token that comes back.
             if page["nextForwardToken"] == token or not page["events"]:
                 return
+
+    def _take(self, line: str) -> None:
+        self.newest.append(line)
+        self.count += 1
 
 
 def _is_missing(problem: Exception) -> bool:
