@@ -6,6 +6,7 @@ Source: reference sections 11 (map runs) and 20.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 import uuid
@@ -136,7 +137,7 @@ class LiveMapRun:
         text = compact_bytes(input)
         if self._request.input_bytes is not None and len(text) > self._request.input_bytes:
             raise _too_large(self._request.state.name)
-        record = self._child_record(text, items)
+        record = self._child_record(index, text, items)
         before = self._unsuccessful.get(index)
         arn = before if before is not None and not self._express else record.arn
         try:
@@ -215,18 +216,20 @@ class LiveMapRun:
             lambda connection: map_runs.end(connection, self.arn, status, stop, written=written)
         )
 
-    def _child_record(self, input: bytes, items: int) -> ExecutionRecord:
-        name = str(uuid.uuid4())
+    def _child_record(self, index: int, input: bytes, items: int) -> ExecutionRecord:
+        """A child to be begun. The same map run always gives it the same names and random numbers."""
+        drawn = hashlib.blake2b(f"{self.arn}/{self.redrive_count}/{index}".encode(), digest_size=48).digest()
+        name = str(uuid.UUID(bytes=drawn[:16], version=4))
         prefix = self.record.machine_arn.split(":stateMachine:")[0]
         kind = "express" if self._express else "execution"
         arn = f"{prefix}:{kind}:{self._template.machine_name}:{name}"
         return msgspec.structs.replace(
             self._template,
-            arn=f"{arn}:{uuid.uuid4()}" if self._express else arn,
+            arn=f"{arn}:{uuid.UUID(bytes=drawn[16:32], version=4)}" if self._express else arn,
             name=name,
             input=input,
             start=self._clock.now(),
-            seed=uuid.uuid4().hex,
+            seed=drawn[32:].hex(),
             item_count=items,
         )
 

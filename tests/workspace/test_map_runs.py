@@ -97,6 +97,37 @@ async def test_each_item_is_an_execution_of_its_own(workspace: Workspace) -> Non
     assert len(workspace.executions(machine="sm/Each")) == 2
 
 
+@pytest.mark.parametrize("children", ["STANDARD", "EXPRESS"])
+async def test_children_have_the_names_and_random_numbers_their_map_run_gives_them(
+    tmp_path: Path, children: str
+) -> None:
+    drawing = {
+        "StartAt": "P",
+        "States": {"P": {"Type": "Pass", "Parameters": {"drawn.$": "States.UUID()"}, "End": True}},
+    }
+    seen = []
+    for number, concurrency in enumerate((1, 8)):
+        machine = load(distributed(drawing, children=children, Label="L", MaxConcurrency=concurrency))
+        directory = tmp_path / str(number)
+        async with Workspace(Configuration(root=directory, workspace=directory)) as workspace:
+            record = ExecutionRecord(
+                arn=f"{PREFIX}:execution:sm:e",
+                name="e",
+                machine_arn=f"{PREFIX}:stateMachine:sm",
+                machine_name="sm",
+                definition=machine.source,
+                input=b"[1,2,3]",
+                start=0.0,
+                seed="seed",
+            )
+            running = await workspace.launch(machine, [1, 2, 3], record, clock=VirtualClock(0.0))
+            outcome = await running.result()
+            arns = [kept.arn for kept in workspace.executions(children=True) if kept.map_run_arn]
+            seen.append((outcome.output, sorted(arns)))
+    assert seen[0] == seen[1]
+    assert len(set(json.dumps(drawn) for drawn in json.loads(seen[0][0]))) == len(seen[0][1]) == 3
+
+
 async def test_a_label_is_made_up_once_for_each_map(workspace: Workspace) -> None:
     first, _ = await run(workspace, distributed(PASS), [1])
     second, _ = await run(workspace, distributed(PASS), [1])
