@@ -17,13 +17,12 @@ from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition.names import machine_name
-from asl_runner.definition.resource import parse_resource
 from asl_runner.endpoint.on_demand import served_for
 from asl_runner.errors import UsageError
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.placement import Choice, check_names
 from asl_runner.workspace import Workspace
-from asl_runner.workspace.preflight import written_tasks
+from asl_runner.workspace.preflight import named_resources, written_tasks
 
 if TYPE_CHECKING:
     from asl_runner.resources.mocks.tasks import Mocks
@@ -58,8 +57,7 @@ def execute(request: Request) -> int:
     subject = read_subject(request)
     workspace = open_workspace(request.workspace, request.config, request.choice)
     if request.choice.uses:
-        tasks = written_tasks(subject.machine)
-        check_names(request.choice.uses, {name: parse_resource(task["Resource"]) for name, task in tasks})
+        check_names(request.choice.uses, named_resources(subject.machine))
     style = choose_style(workspace.configuration.progress, quiet=request.quiet)
     asyncio = load_asyncio(tls=any(written_tasks(subject.machine)))
     # What is loaded by now stays: no collection needs to look at it again.

@@ -17,6 +17,8 @@ from asl_runner.expressions.environment import Json
 class DatasetRequest(Struct, frozen=True, kw_only=True):
     """What an ItemReader asks for."""
 
+    state: str
+    """The name of the Map."""
     resource: Resource
     parameters: Json
     """Its `Parameters` or `Arguments`, evaluated."""

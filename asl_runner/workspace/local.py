@@ -17,6 +17,7 @@ from asl_runner.workspace.remote import AwsTarget
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
+    from asl_runner.definition.resource import Resource
     from asl_runner.functions import Functions
     from asl_runner.functions.created import CreatedFunctions
     from asl_runner.interpreter.datasets import Dataset, DatasetRequest
@@ -227,20 +228,20 @@ class LocalTarget:
 
     @_Made
     def objects(self) -> Objects:
-        """The objects that distributed Maps read items from and write results to: where Tasks have their S3."""
-        if self.clients.local:
-            from asl_runner.resources.datasets.objects import WorkspaceObjects
+        """The workspace's objects, for distributed Maps."""
+        from asl_runner.resources.datasets.objects import WorkspaceObjects
 
-            return WorkspaceObjects(self.buckets, self._configuration.account)
-        from asl_runner.resources.datasets.aws_objects import AwsObjects
+        return WorkspaceObjects(self.buckets, self._configuration.account)
 
-        return AwsObjects(self.clients)
+    def objects_for(self, resource: Resource, state: str) -> Objects:
+        """The objects that a Map reads or writes by this resource: where it or its service is placed."""
+        return self.remote.objects if self.tasks.of(resource, state) == "aws" else self.objects
 
     def open_dataset(self, request: DatasetRequest) -> Dataset:
         """The `OpenDataset` port."""
         from asl_runner.resources.datasets.reader import ItemReader
 
-        return ItemReader(lambda: self.objects).open(request)
+        return ItemReader(lambda: self.objects_for(request.resource, request.state)).open(request)
 
     def environment(self) -> Mapping[str, str]:
         """What functions and jobs get so that unmodified AWS code reaches this workspace and nothing else."""

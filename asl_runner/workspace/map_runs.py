@@ -300,9 +300,11 @@ async def _redriven(
 
 def _results(workspace: Workspace, record: MapRunRecord, request: MapRunRequest) -> MapResults | None:
     """What exports its results, if they are to be."""
-    if request.destination is None:
+    writer = request.state.result_writer
+    if request.destination is None or writer is None or writer.resource is None:
         return None
-    return MapResults(record, request.destination, workspace.local.objects, workspace.directory)
+    objects = workspace.local.objects_for(writer.resource, request.state.name)
+    return MapResults(record, request.destination, objects, workspace.directory)
 
 
 def _too_large(state: str) -> Failure:

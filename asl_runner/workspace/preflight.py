@@ -65,7 +65,7 @@ def check_tasks(machine: StateMachine, tasks: Tasks, world: LocalTarget) -> None
         )
     problems: dict[str, list[str]] = {}
     for state in _distributed_maps(machine):
-        for lack in _map_problems(state):
+        for lack in _map_problems(state, world):
             problems.setdefault(lack, []).append(state.name)
     for name, task in tasks:
         problem = _task_problem(name, task, world)
@@ -129,13 +129,36 @@ def _task_problem(name: str, task: dict[str, Any], world: LocalTarget) -> str | 
     return None
 
 
-def _map_problems(state: Map) -> Iterator[str]:
+def _map_problems(state: Map, world: LocalTarget) -> Iterator[str]:
+    for resource in _map_resources(state):
+        target = world.tasks.of(resource, state.name)
+        lack = world.remote.lacking() if target == "aws" else placement_problem(resource, target)
+        if lack is not None:
+            yield lack
+            break
     config = {} if state.item_reader is None else state.item_reader.reader_config or {}
     if config.get("InputType") == "PARQUET":
         from importlib.util import find_spec
 
         if find_spec("pyarrow") is None:
             yield "Reading Parquet needs the package pyarrow; install it with: pip install 'asl-runner[datasets]'"
+
+
+def _map_resources(state: Map) -> Iterator[Resource]:
+    """What a Map reads its items from and writes its results to, besides the state's data."""
+    if state.item_reader is not None:
+        yield state.item_reader.resource
+    if state.result_writer is not None and state.result_writer.resource is not None:
+        yield state.result_writer.resource
+
+
+def named_resources(machine: StateMachine) -> dict[str, Resource]:
+    """What can be placed, by the name of its state: Tasks, and Maps that read or write datasets."""
+    found = {name: parse_resource(task["Resource"]) for name, task in written_tasks(machine)}
+    for state in _distributed_maps(machine):
+        for resource in _map_resources(state):
+            found[state.name] = resource
+    return found
 
 
 def _distributed_maps(scope: Scope) -> Iterator[Map]:

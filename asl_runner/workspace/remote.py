@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asl_runner.interpreter.ports import TaskCall
     from asl_runner.resources.aws.clients import AwsClients
     from asl_runner.resources.callback import TaskTokens
+    from asl_runner.resources.datasets.objects import Objects
     from asl_runner.sagemaker.progress import JobProgress
 
 
@@ -62,7 +63,7 @@ class AwsTarget:
 
         if not self.resources.handles(resource) or not is_recognized(resource):
             return f"Step Functions has no resource {resource.arn}."
-        return self._lacking()
+        return self.lacking()
 
     def job_progress(self, kind: str, name: str) -> JobProgress | None:
         """How a SageMaker job on AWS stood at the last look; None for one that was not looked at."""
@@ -91,7 +92,15 @@ class AwsTarget:
         if self._made is not None:
             self._made.close()
 
-    def _lacking(self) -> str | None:
+    @property
+    def objects(self) -> Objects:
+        """The objects of S3, for distributed Maps."""
+        from asl_runner.resources.datasets.aws_objects import AwsObjects
+
+        return AwsObjects(self.clients)
+
+    def lacking(self) -> str | None:
+        """What AWS would miss in any call: credentials."""
         from asl_runner.resources.aws import models
 
         if models.session().get_credentials() is None:

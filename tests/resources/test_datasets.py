@@ -55,6 +55,7 @@ def objects(request: pytest.FixtureRequest, buckets: Buckets) -> Iterator[Object
 
 async def read(objects: Objects, action: str, config: dict[str, Any], most: int = 0, **parameters: Any) -> list[Any]:
     request = DatasetRequest(
+        state="M",
         resource=parse_resource(f"arn:aws:states:::s3:{action}"),
         parameters={"Bucket": "data", **parameters},
         config=config,
@@ -212,6 +213,7 @@ async def test_an_athena_manifest_names_the_data_files(objects: Objects, buckets
 async def test_portions_are_small_and_nothing_stays_open(objects: Objects, buckets: Buckets) -> None:
     buckets.put("data", "d.jsonl", b"1\n" * 2000)
     request = DatasetRequest(
+        state="M",
         resource=parse_resource("arn:aws:states:::s3:getObject"),
         parameters={"Bucket": "data", "Key": "d.jsonl"},
         config={"InputType": "JSONL"},

@@ -13,10 +13,12 @@ from test_map_runs import ODD_FAILS, PASS, distributed, map_runs_of, run, sequen
 
 from asl_runner.configuration import Configuration
 from asl_runner.definition import load
+from asl_runner.errors import UsageError
 from asl_runner.history.events import Event
 from asl_runner.history.map_runs import Standing
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.storage.buckets import Buckets
+from asl_runner.storage.server import LocalAws
 from asl_runner.workspace import Workspace, map_results
 
 JSON_READER = {
@@ -25,7 +27,6 @@ JSON_READER = {
     "Parameters": {"Bucket": "data", "Key.$": "$.key"},
 }
 WRITER = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "data", "Prefix": "out"}}
-SUCCEEDED = {"NOT_REDRIVABLE"}
 
 
 @pytest.fixture
@@ -330,3 +331,35 @@ async def test_results_that_can_no_longer_be_written_fail_the_map_run(workspace:
     outcome = await running.result()
     assert (outcome.error, "bucket does not exist" in (outcome.cause or "")) == ("States.ResultWriterFailed", True)
     assert map_runs_of(workspace, running.arn)[0].status == "FAILED"
+
+
+@pytest.mark.parametrize("use", ["s3", "M"])
+async def test_a_map_placed_on_aws_reads_and_writes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    there = Buckets(tmp_path / "aws")
+    there.create_bucket("data")
+    there.put("data", "in.json", b"[1, 2]")
+    configuration = Configuration(root=tmp_path, workspace=tmp_path / "here", use={use: "aws"})
+    with LocalAws(there) as aws:
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        async with Workspace(configuration) as workspace:
+            machine = distributed(PASS, ItemReader=JSON_READER, ResultWriter=WRITER)
+            _, outcome = await run(workspace, machine, {"key": "in.json"}, clock="real")
+            assert not workspace.local.buckets.exists("data")
+    _, files = manifest_of(there, outcome)
+    assert [child["Output"] for child in get(there, files["SUCCEEDED"][0])] == ["1", "2"]
+
+
+async def test_a_map_placed_where_it_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = load(distributed(PASS, ItemReader=JSON_READER))
+    docker = Configuration(root=tmp_path, workspace=tmp_path / "w", use={"s3": "docker"})
+    async with Workspace(docker) as workspace:
+        with pytest.raises(UsageError, match=r"State 'M' cannot run here\. Only SageMaker's jobs run in Docker"):
+            await workspace.start(machine, {})
+    monkeypatch.setattr("botocore.session.Session.get_credentials", lambda session: None)
+    aws = Configuration(root=tmp_path, workspace=tmp_path / "w", target="aws")
+    async with Workspace(aws) as workspace:
+        with pytest.raises(UsageError, match=r"State 'M' cannot run here\. .* no credentials"):
+            await workspace.start(machine, {})

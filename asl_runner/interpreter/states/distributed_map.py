@@ -71,6 +71,7 @@ def _batches(frame: Frame, state: Map, effective: Json, items: Json) -> Batches:
     if reader is None:
         return StateData(state, effective, items, frame)
     request = DatasetRequest(
+        state=state.name,
         resource=reader.resource,
         parameters=_parameters(frame, state, effective, reader),
         config=reader_config(reader, frame),
