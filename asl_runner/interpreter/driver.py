@@ -47,7 +47,7 @@ def advance(frame: Frame) -> Literal["ended", "waiting"]:
 
 async def drive(frame: Frame) -> None:
     """Runs a frame to its end. Raises `Failure`."""
-    while True:
+    while advance(frame) is WAITING:
         state = frame.todo
         perform = None if state is None else frame.run.performers.get(state.__class__)
         if perform is not None:
@@ -55,5 +55,3 @@ async def drive(frame: Frame) -> None:
         else:
             frame.run.log.flush()
             await asyncio.sleep(0)
-        if advance(frame) is ENDED:
-            return

@@ -13,7 +13,7 @@ from asl_runner.definition import model
 from asl_runner.definition.model import StateMachine
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.context import execution_context
-from asl_runner.interpreter.driver import drive
+from asl_runner.interpreter.driver import WAITING, advance, drive
 from asl_runner.interpreter.errors import RUNTIME, Failure, HistoryLimit
 from asl_runner.interpreter.frame import Frame, Performer, Run
 from asl_runner.interpreter.limits import AWS_LIMITS, Limits
@@ -90,6 +90,7 @@ class Execution:
                 timer = clock.call_at(clock.now() + seconds, lambda: self._end_with("TIMED_OUT", None, None))
             return await self._run_states()
         finally:
+            self._log.flush()
             if timer is not None:
                 timer.cancel()
             clock.release()
@@ -106,9 +107,10 @@ class Execution:
             details = {"redriveCount": self._run.info.redrive_count}
             self._run.resumed = self._log.record("ExecutionRedriven", details, self._log.last, "")
             frame.restore(self._restored)
-        self._task = asyncio.create_task(drive(frame))
         try:
-            if self._end is None:
+            # Many executions never ask the world: they need no task of their own.
+            if self._end is None and advance(frame) is WAITING:
+                self._task = asyncio.create_task(drive(frame))
                 await self._task
         except asyncio.CancelledError:
             if self._end is None:
@@ -121,7 +123,6 @@ class Execution:
             return await self._ended("FAILED", self._log.last, RUNTIME, full)
         finally:
             await self._settle()
-            self._log.flush()
         if self._end is not None:
             status, error, cause = self._end
             # Recorded: nothing since the entry of the state, and the end follows what that entry followed.
