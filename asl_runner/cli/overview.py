@@ -7,6 +7,8 @@ COMMANDS: dict[str, str] = {
     "translate": "Print the state machine a SageMaker pipeline becomes",
     "validate": "Check definitions and report every problem",
     "test": "Run the tests in case files (*.asl-test.yaml)",
+    "record": "Save an execution, from here or from AWS, to be replayed",
+    "replay": "Run a recorded execution again, also with a changed definition",
     "chaos": "Let every task fail in every way, and report what that does",
     "test-state": "Visit one state, and show its data after each stage",
     "list": "List the executions kept here, newest first",

@@ -26,6 +26,7 @@ from asl_runner.testing.run import Run
 from asl_runner.workspace import Workspace
 
 if TYPE_CHECKING:
+    from asl_runner.history.store import Store
     from asl_runner.storage.buckets import Buckets
     from asl_runner.testing.coverage.collected import Coverage
 
@@ -114,7 +115,7 @@ class Asl:
                 seed=seed,
             )
             await running.result()
-            children = await asyncio.to_thread(_children, workspace, events)
+            children = await asyncio.to_thread(children_of, workspace.writable, events)
         run = Run(running.record, events, children)
         if self._coverage is not None and file is not None:
             self._coverage.record(file, machine, run)
@@ -172,7 +173,7 @@ def _clock(kind: Literal["real", "virtual"], now: str | float | None) -> Any:
     return VirtualClock(now if isinstance(now, int | float) else datetime.fromisoformat(now).timestamp())
 
 
-def _children(workspace: Workspace, events: Sequence[Event]) -> dict[str, list[Run]]:
+def children_of(store: Store, events: Sequence[Event]) -> dict[str, list[Run]]:
     """The child executions of every map run a history tells of."""
     from asl_runner.history import map_runs
 
@@ -181,9 +182,8 @@ def _children(workspace: Workspace, events: Sequence[Event]) -> dict[str, list[R
         if event.type != "MapRunStarted":
             continue
         arn = str((event.details or {})["mapRunArn"])
-        store = workspace.writable
         found[arn] = []
         for child in store.read(partial(map_runs.children, arn=arn)):
             history = list(store.events(child.arn))
-            found[arn].append(Run(store.execution(child.arn), history, _children(workspace, history)))
+            found[arn].append(Run(store.execution(child.arn), history, children_of(store, history)))
     return found

@@ -54,12 +54,14 @@ def _graph(run: Run) -> list[str]:
 
 
 def compared(expected: Any, found: Any) -> Iterator[str]:
-    """Two values line by line, with the lines marked that only one of them has."""
+    """Two values line by line: the lines that only one of them has, with a few around them."""
     left, right = (json.dumps(one, indent=2, ensure_ascii=False).splitlines() for one in (expected, found))
     yield "- expected, + found"
-    for line in difflib.ndiff(left, right):
-        if not line.startswith("?"):
-            yield f"  {line}"
+    for line in list(difflib.unified_diff(left, right, lineterm=""))[2:]:
+        if not line.startswith("@@"):
+            yield f"  {line[0]} {line[1:]}"
+        elif not line.startswith("@@ -1"):
+            yield "  …"
 
 
 def side_by_side(expected: list[Any], found: list[Any]) -> str:

@@ -161,7 +161,7 @@ class LiveMapRun:
     async def _begun(self, record: ExecutionRecord, input: Json, before: str | None, index: int) -> RunningExecution:
         workspace = self._workspace
         if before is None:
-            mocks = None if self._mocks is None else self._mocks.for_item(index)
+            mocks = None if self._mocks is None else self._mocks.for_item(index, input)
             return await workspace.launch(self._machine, input, record, clock=self._clock, taken=False, mocks=mocks)
         if self._express:
             return await workspace.restart(self._machine, input, record, before, clock=self._clock)

@@ -74,8 +74,11 @@ class Mocks:
         """Whether this activity, by its ARN, is mocked, so that it need not exist."""
         return activity in self._activities
 
-    def for_item(self, index: int) -> Mocks:
-        """The same mocks for the child execution of a distributed Map that this item is for; they count together."""
+    def for_item(self, index: int, input: Json) -> Mocks:
+        """The same mocks for the child execution of a distributed Map that this item is for; they count together.
+
+        `input` is what the child gets.
+        """
         view = copy.copy(self)
         view._item = index
         return view
@@ -152,7 +155,7 @@ class _MockTasks:
                 await self._wait(call, seconds, beat)
                 return await self._give(call, then, begun=True)
             case Silent():
-                return await self._nobody()
+                return await nobody_answers(self._clock)
             case _:
                 return await self._give(call, self._chosen(call, answer), begun=True)
 
@@ -163,13 +166,14 @@ class _MockTasks:
             call.beat()
         await self._clock.sleep_until(end)
 
-    async def _nobody(self) -> Json:
-        # Nothing real is in flight: virtual time may jump to what ends the task.
-        self._clock.release()
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            self._clock.hold()
+
+async def nobody_answers(clock: Clock) -> Json:
+    """Waits for ever. Nothing real is in flight: virtual time may jump to what ends the task."""
+    clock.release()
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        clock.hold()
 
 
 def _begin(call: TaskCall) -> None:
