@@ -9,6 +9,7 @@ import base64
 import binascii
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,12 @@ from asl_runner.resources.http_encoding import text, with_query
 
 TOKEN_VARIABLE = "ASL_RUNNER_KUBERNETES_TOKEN"
 """The environment variable with the bearer token for clusters of this machine."""
+
+ENDPOINT_VARIABLE = "ASL_RUNNER_KUBERNETES_ENDPOINT"
+"""The environment variable with the Kubernetes API that stands in for clusters that are not on this machine."""
+
+AUTHORITY_VARIABLE = "ASL_RUNNER_KUBERNETES_AUTHORITY"
+"""The environment variable with the file of the certificates (PEM) that API's must come from."""
 
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"})
 _CLUSTER: Mapping[str, type] = {"ClusterName": str, "CertificateAuthority": str, "Endpoint": str}
@@ -93,11 +100,7 @@ class Cluster(Struct, frozen=True):
         if "://" not in endpoint:
             endpoint = f"https://{endpoint}"
         if clients.local and not is_local(endpoint):
-            raise TaskFailed(
-                "EKS.SdkClientException",
-                f"Unable to execute HTTP request: {endpoint} is not on this machine. Calls of EKS clusters stay here; "
-                "give Endpoint the address of a Kubernetes API of this machine, such as https://127.0.0.1:6443.",
-            )
+            return _stand_in(endpoint)
         if clients.local:
             token = os.environ.get(TOKEN_VARIABLE, "")
         else:
@@ -121,10 +124,29 @@ class Cluster(Struct, frozen=True):
         try:
             answer = send(Request(method, url, headers, content), read=read, authority=self.authority)
         except Unreachable as problem:
-            raise TaskFailed("EKS.SdkClientException", f"Unable to execute HTTP request: {problem}") from problem
+            raise _unreachable(str(problem)) from problem
         if not 200 <= answer.status < 300:
             raise TaskFailed(f"EKS.{answer.status}", answer.body.decode(errors="replace"))
         return answer
+
+
+def _stand_in(endpoint: str) -> Cluster:
+    """The cluster of the environment in place of one that is not on this machine. Raises `TaskFailed` without one."""
+    instead, file = os.environ.get(ENDPOINT_VARIABLE), os.environ.get(AUTHORITY_VARIABLE)
+    if not instead:
+        raise _unreachable(
+            f"{endpoint} is not on this machine, and calls of EKS clusters stay here. Set {ENDPOINT_VARIABLE} to the "
+            "Kubernetes API that stands in for it, such as https://127.0.0.1:6443."
+        )
+    try:
+        authority = None if file is None else Path(file).read_text(encoding="ascii")
+    except (OSError, ValueError) as problem:
+        raise _unreachable(f"the certificates in {AUTHORITY_VARIABLE} cannot be read: {problem}") from problem
+    return Cluster(instead.rstrip("/"), authority, os.environ.get(TOKEN_VARIABLE, ""))
+
+
+def _unreachable(reason: str) -> TaskFailed:
+    return TaskFailed("EKS.SdkClientException", f"Unable to execute HTTP request: {reason}")
 
 
 def _checked(given: Json, own: Mapping[str, type]) -> dict[str, Any]:

@@ -198,7 +198,7 @@ SERVICES = [
             "Path": "/",
         },
         "EKS.SdkClientException",
-        "Unable to execute HTTP request: https://x.eks.amazonaws.com is not on this machine. …",
+        "Unable to execute HTTP request: https://x.eks.amazonaws.com is not on this machine, …",
     ),
 ]
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.resources.aws.clients import AwsClients
-from asl_runner.resources.kubernetes_api import TOKEN_VARIABLE
+from asl_runner.resources.kubernetes_api import AUTHORITY_VARIABLE, ENDPOINT_VARIABLE, TOKEN_VARIABLE
 from asl_runner.resources.optimized_tasks import OptimizedTasks
 
 Make = Callable[..., TaskCall]
@@ -266,6 +266,26 @@ async def test_parameters_that_are_refused(
     assert (failed.cause or "").endswith(f"could not be used to start the Task: [{problem}]")
 
 
+async def test_another_cluster_stands_in_for_one_elsewhere(
+    tasks: OptimizedTasks,
+    task: Make,
+    cluster: dict[str, Any],
+    authority: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Kubernetes.jobs["stand-in"] = job("stand-in", "Complete")
+    file = tmp_path / "authority.pem"
+    elsewhere = {**cluster, "Endpoint": "https://x.yl4.us-east-1.eks.amazonaws.com", "CertificateAuthority": "theirs"}
+    call = task("eks:call", {**elsewhere, "Method": "GET", "Path": f"{JOBS}/stand-in"})
+    monkeypatch.setenv(ENDPOINT_VARIABLE, cluster["Endpoint"])
+    monkeypatch.setenv(AUTHORITY_VARIABLE, str(file))
+    assert "cannot be read" in ((await failure(tasks, call)).cause or "")
+    file.write_bytes(base64.b64decode(authority[1]))
+    assert (await failure(tasks, call)).error == "EKS.429"
+    assert (await tasks(call))["ResponseBody"]["metadata"] == {"name": "stand-in"}
+
+
 async def test_clusters_that_are_elsewhere_or_not_who_they_say(
     tasks: OptimizedTasks, task: Make, cluster: dict[str, Any], authority: tuple[Path, str]
 ) -> None:
@@ -273,6 +293,7 @@ async def test_clusters_that_are_elsewhere_or_not_who_they_say(
     failed = await failure(tasks, task("eks:call", {**get, "Endpoint": "https://x.yl4.us-east-1.eks.amazonaws.com"}))
     assert failed.error == "EKS.SdkClientException"
     assert "is not on this machine" in (failed.cause or "")
+    assert ENDPOINT_VARIABLE in (failed.cause or "")
     other = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n").decode()
     failed = await failure(tasks, task("eks:call", {**get, "CertificateAuthority": other}))
     assert failed.error == "EKS.SdkClientException"
