@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, TypeAlias, TypeVar
 
 from asl_runner.sagemaker.errors import JobFailed
+from asl_runner.sagemaker.pipes import RECORDIO_MAGIC
 
 MEGABYTE = 1 << 20
+_RECORDIO_LENGTH = (1 << 29) - 1
+_LARGEST_RECORD = 1 << 30
+"""More than any body may have; a length beyond it is no length."""
 
+Stream: TypeAlias = "BinaryIO | gzip.GzipFile"
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def payloads(path: Path, *, split: str, single: bool, limit: int | None, gzipped: bool) -> Iterator[bytes]:
-    """The request bodies of one input object.
+def payloads(path: Path, *, split: str, single: bool, limit: int | None, gzipped: bool) -> Iterator[list[bytes]]:
+    """The requests of one input object, each as its records.
 
-    `split` is `SplitType` (`None` or `Line`); `single` sends one record per request; `limit` is the largest body in
-    bytes, None for any size. Raises `JobFailed` for what does not fit and for other splits.
+    `split` is `SplitType`; `single` sends one record per request; `limit` is the largest body in bytes, None for any
+    size. Raises `JobFailed` for what does not fit and for what is not what `split` and `gzipped` say.
     """
-    if split not in ("None", "Line"):
-        raise JobFailed("ClientError", f"SplitType {split} is not available locally; use Line or None.")
     with gzip.open(path) if gzipped else path.open("rb") as stream:
-        bodies = _lines(stream, single, limit) if split == "Line" else _whole(stream, limit)
+        bodies = _whole(stream, limit) if split == "None" else _batched(_SPLITS[split](stream), single, limit)
         while True:
             try:
                 body = next(bodies, None)
@@ -39,28 +43,60 @@ def payloads(path: Path, *, split: str, single: bool, limit: int | None, gzipped
             yield body
 
 
-def _whole(stream: BinaryIO | gzip.GzipFile, limit: int | None) -> Iterator[bytes]:
+def _whole(stream: Stream, limit: int | None) -> Iterator[list[bytes]]:
     body = stream.read() if limit is None else stream.read(limit + 1)
     if limit is not None and len(body) > limit:
         text = f"The input is larger than MaxPayloadInMB ({limit / MEGABYTE:g} MB); set SplitType to Line, or raise it."
         raise JobFailed("ClientError", text)
-    yield body
+    yield [body]
 
 
-def _lines(stream: Iterable[bytes], single: bool, limit: int | None) -> Iterator[bytes]:
+def _batched(records: Iterable[bytes], single: bool, limit: int | None) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
-    for number, line in enumerate(stream, start=1):
-        if limit is not None and len(line) > limit:
+    for number, record in enumerate(records, start=1):
+        if limit is not None and len(record) > limit:
             text = f"Record {number} is larger than MaxPayloadInMB ({limit / MEGABYTE:g} MB)."
             raise JobFailed("ClientError", text)
-        if batch and (single or (limit is not None and size + len(line) > limit)):
-            yield b"".join(batch)
+        if batch and (single or (limit is not None and size + len(record) > limit)):
+            yield batch
             batch, size = [], 0
-        batch.append(line)
-        size += len(line)
+        batch.append(record)
+        size += len(record)
     if batch:
-        yield b"".join(batch)
+        yield batch
+
+
+def _recordio(stream: Stream) -> Iterator[bytes]:
+    """The records of a RecordIO stream, with their frames: a magic number, a length, the content, padding to four."""
+    while head := stream.read(8):
+        magic, length = struct.unpack("<II", head) if len(head) == 8 else (0, 0)
+        if magic != RECORDIO_MAGIC:
+            raise JobFailed("ClientError", "The input is not RecordIO, which SplitType says it is.")
+        length &= _RECORDIO_LENGTH
+        yield head + _exactly(stream, (length + 3) // 4 * 4, "RecordIO")
+
+
+def _tfrecord(stream: Stream) -> Iterator[bytes]:
+    """The records of a TFRecord stream, with their frames: a length, its checksum, the content, its checksum."""
+    while head := stream.read(12):
+        if len(head) < 12:
+            raise JobFailed("ClientError", "The input is not TFRecord, which SplitType says it is.")
+        yield head + _exactly(stream, struct.unpack("<Q", head[:8])[0] + 4, "TFRecord")
+
+
+def _exactly(stream: Stream, size: int, what: str) -> bytes:
+    found = stream.read(min(size, _LARGEST_RECORD))
+    if len(found) < size:
+        raise JobFailed("ClientError", f"The input is not {what}, which SplitType says it is: a record is cut off.")
+    return found
+
+
+_SPLITS: dict[str, Callable[[Stream], Iterable[bytes]]] = {
+    "Line": lambda stream: stream,
+    "RecordIO": _recordio,
+    "TFRecord": _tfrecord,
+}
 
 
 def assembled(answer: bytes, *, lines: bool) -> bytes:

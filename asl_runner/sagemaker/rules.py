@@ -9,6 +9,7 @@ from typing import Any
 from asl_runner.errors import UsageError
 from asl_runner.sagemaker.containers.images import repository
 from asl_runner.sagemaker.containers.isolated import OPT_ML
+from asl_runner.sagemaker.data_processing import DataProcessing
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import find_objects, nothing_found
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
@@ -74,18 +75,16 @@ def check_model(request: Request) -> None:
 
 
 def check_transform(request: Request) -> None:
-    """Payload and concurrency of a batch transform."""
+    """Payload, concurrency, filters and output of a batch transform."""
     payload, concurrency = request.get("MaxPayloadInMB"), request.get("MaxConcurrentTransforms")
     if payload is not None and payload * (concurrency or 1) > 100:
         raise validation_error("MaxPayloadInMB multiplied by MaxConcurrentTransforms must not exceed 100 MB.")
     if payload is not None and payload > 100:
         raise validation_error("MaxPayloadInMB must not exceed 100.")
-    unusual = {name: value for name, value in request.get("DataProcessing", {}).items() if value not in ("$", "None")}
-    if unusual:
-        raise validation_error(f"DataProcessing with {', '.join(unusual)} is not available locally; leave it out.")
     try:
+        DataProcessing(request)
         check_output(request["TransformOutput"]["S3OutputPath"])
-    except UsageError as error:
+    except (UsageError, ValueError) as error:
         raise validation_error(str(error)) from error
 
 

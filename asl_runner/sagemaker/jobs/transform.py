@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from asl_runner.sagemaker import batches, kinds, moments
+from asl_runner.sagemaker.data_processing import DataProcessing
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.inputs import InputObject, find_objects, nothing_found
 from asl_runner.sagemaker.jobs import model
@@ -137,10 +138,14 @@ class TransformJob(Job):
         source, target = document["TransformInput"], document["TransformOutput"]
         lines = target["AssembleWith"] == "Line"
 
-        def ask(body: bytes) -> bytes:
+        processing = DataProcessing(document)
+
+        def ask(records: list[bytes]) -> bytes:
             if self.stop_requested():
                 raise Stopped
-            return endpoint.invoke(body, source.get("ContentType"), target.get("Accept"), settings.retries)
+            body = processing.outgoing(records) if processing.is_needed else b"".join(records)
+            answer = endpoint.invoke(body, source.get("ContentType"), target.get("Accept"), settings.retries)
+            return processing.incoming(records, answer) if processing.is_needed else answer
 
         bodies = batches.payloads(
             item.path,
