@@ -13,6 +13,7 @@ from model_check import Pool, Raw, check_json, requests
 from served import ROLE, ClientFactory, ServerProcess
 
 from asl_runner.endpoint.lambda_ import OPERATIONS as LAMBDA
+from asl_runner.endpoint.pipelines import OPERATIONS as PIPELINES
 from asl_runner.endpoint.sagemaker import OPERATIONS as SAGEMAKER
 from asl_runner.endpoint.stepfunctions import OPERATIONS as STATES
 from asl_runner.service_model.shapes import service_model
@@ -71,11 +72,21 @@ def test_step_functions(raw: Raw, pool: Pool, operation: str) -> None:
     check("stepfunctions", operation, raw, pool)
 
 
-@pytest.mark.parametrize("operation", sorted(SAGEMAKER))
+@pytest.mark.parametrize("operation", sorted({*SAGEMAKER, *PIPELINES}))
 def test_sagemaker(raw: Raw, operation: str) -> None:
     arn = "arn:aws:sagemaker:us-east-1:123456789012:training-job/none"
     names = ["none", "a-b", "a_b"]
-    known: dict[str, list[Any]] = {"Arn": [arn, arn + "s", ROLE], "Name": names, "S3Uri": ["s3://none/k"]}
+    pipeline = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/none"
+    arns = [arn, arn + "s", ROLE, pipeline, f"{pipeline}/execution/abcdefghijkl"]
+    known: dict[str, list[Any]] = {
+        "Arn": arns,
+        "Name": names,
+        "S3Uri": ["s3://none/k"],
+        "Definition": [
+            '{"Steps": []}',
+            '{"Steps": [{"Name": "a", "Type": "Fail", "Arguments": {"ErrorMessage": "b"}}]}',
+        ],
+    }
     check("sagemaker", operation, raw, Pool(known))
 
 
