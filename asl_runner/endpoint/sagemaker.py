@@ -42,6 +42,15 @@ OPERATIONS: dict[str, str] = {
     "DescribeModel": "describe_model",
     "ListModels": "list_models",
     "DeleteModel": "delete_model",
+    "CreateModelPackageGroup": "create_model_package_group",
+    "DescribeModelPackageGroup": "describe_model_package_group",
+    "ListModelPackageGroups": "list_model_package_groups",
+    "DeleteModelPackageGroup": "delete_model_package_group",
+    "CreateModelPackage": "create_model_package",
+    "DescribeModelPackage": "describe_model_package",
+    "ListModelPackages": "list_model_packages",
+    "UpdateModelPackage": "update_model_package",
+    "DeleteModelPackage": "delete_model_package",
     "CreateEndpointConfig": "create_endpoint_config",
     "DescribeEndpointConfig": "describe_endpoint_config",
     "ListEndpointConfigs": "list_endpoint_configs",
@@ -64,7 +73,7 @@ _OWN_TYPES = frozenset({"pipeline", *(kind.arn_type for kind in KINDS)})
 
 _RECORDS = re.compile(
     "(Create|Describe|List|Update|Delete|Start|Stop|Associate|Disassociate)"
-    "(NotebookInstance|Experiment|Trial|Domain|ModelPackage|ModelCard|FeatureGroup)\\w*"
+    "(NotebookInstance|Experiment|Trial|Domain|ModelCard|FeatureGroup)\\w*"
 )
 """What moto keeps as records. Its jobs would only say that they ran."""
 

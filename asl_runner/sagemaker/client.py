@@ -30,6 +30,7 @@ from asl_runner.sagemaker.jobs.base import Site
 from asl_runner.sagemaker.jobs.slots import Slots
 from asl_runner.sagemaker.progress import JobProgress
 from asl_runner.sagemaker.records import Records
+from asl_runner.sagemaker.registry import Registry
 from asl_runner.sagemaker.service import Response, Service, answer
 from asl_runner.storage.buckets import Buckets
 
@@ -76,6 +77,7 @@ class LocalSageMaker:
         )
         self._service = Service(self._site, reuse_names=reuse_names)
         self._endpoints = Endpoints(self._service, self._site)
+        self._registry = Registry(self._service, self._site)
 
     def close(self) -> None:
         """Stops every job of this process and waits for their end; children are gone, statuses say `Stopped`."""
@@ -236,6 +238,44 @@ class LocalSageMaker:
     def delete_model(self, **request: Any) -> Response:
         """`DeleteModel`: frees the name."""
         return self._service.delete(kinds.MODEL, request)
+
+    # the registry of models
+
+    def create_model_package_group(self, **request: Any) -> Response:
+        """`CreateModelPackageGroup`."""
+        return self._registry.create_group(request)
+
+    def describe_model_package_group(self, **request: Any) -> Response:
+        """`DescribeModelPackageGroup`."""
+        return self._registry.describe_group(request)
+
+    def list_model_package_groups(self, **request: Any) -> Response:
+        """`ListModelPackageGroups`."""
+        return self._service.list_all(kinds.PACKAGE_GROUP, "ListModelPackageGroups", request)
+
+    def delete_model_package_group(self, **request: Any) -> Response:
+        """`DeleteModelPackageGroup`: an empty one."""
+        return self._registry.delete_group(request)
+
+    def create_model_package(self, **request: Any) -> Response:
+        """`CreateModelPackage`: the next version of its group."""
+        return self._registry.create(request)
+
+    def describe_model_package(self, **request: Any) -> Response:
+        """`DescribeModelPackage`."""
+        return self._registry.describe(request)
+
+    def list_model_packages(self, **request: Any) -> Response:
+        """`ListModelPackages`."""
+        return self._registry.list_packages(request)
+
+    def update_model_package(self, **request: Any) -> Response:
+        """`UpdateModelPackage`: approves or rejects it."""
+        return self._registry.update(request)
+
+    def delete_model_package(self, **request: Any) -> Response:
+        """`DeleteModelPackage`."""
+        return self._registry.delete(request)
 
     # endpoints
 

@@ -128,7 +128,31 @@ ENDPOINT = Kind(
     missing='Could not find endpoint "{arn}".',
 )
 
-KINDS = (TRAINING, TUNING, TRANSFORM, PROCESSING, MODEL, ENDPOINT_CONFIG, ENDPOINT)
+PACKAGE_GROUP = Kind(
+    directory="model-package-group",
+    api="ModelPackageGroup",
+    arn_type="model-package-group",
+    name="ModelPackageGroupName",
+    arn="ModelPackageGroupArn",
+    status=None,
+    end_time=None,
+    taken=("ValidationException", "Model Package Group already exists: {arn}"),
+    missing="ModelPackageGroup {arn} does not exist.",
+)
+
+PACKAGE = Kind(
+    directory="model-package",
+    api="ModelPackage",
+    arn_type="model-package",
+    name="ModelPackageName",
+    arn="ModelPackageArn",
+    status=None,
+    end_time=None,
+    taken=("ValidationException", "Model Package already exists: {arn}"),
+    missing="ModelPackage {arn} does not exist.",
+)
+
+KINDS = (TRAINING, TUNING, TRANSFORM, PROCESSING, MODEL, ENDPOINT_CONFIG, ENDPOINT, PACKAGE_GROUP, PACKAGE)
 
 TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
 """Statuses in which a job stays."""

@@ -22,6 +22,8 @@ _DEFAULT_ORDER = {
     "EndpointConfig": ("CreationTime", "Descending"),
     "Endpoint": ("CreationTime", "Descending"),
     "Model": ("CreationTime", "Descending"),
+    "ModelPackageGroup": ("CreationTime", "Ascending"),
+    "ModelPackage": ("CreationTime", "Ascending"),
 }
 """`SortBy` and `SortOrder` where a request names none, as the API model documents them per operation."""
 

@@ -135,9 +135,10 @@ class Service:
 
     def tagged(self, arn: str, operation: str) -> tuple[Kind, Record]:
         """What an ARN names. Raises `ServiceError` when there is no such thing."""
-        arn_type, _, name = arn.rpartition(":")[2].partition("/")
+        arn_type, _, path = arn.rpartition(":")[2].partition("/")
+        name = path.replace("/", "@")
         for kind in KINDS:
-            if kind.arn_type == arn_type and arn == self.site.arn(kind, name) and "/" not in name and name[:1] != ".":
+            if kind.arn_type == arn_type and arn == self.site.arn(kind, name) and name[:1] != ".":
                 return kind, self.record(kind, name, operation)
         raise validation_error(f"Could not find a resource with the ARN {arn}", operation)
 

@@ -50,8 +50,8 @@ class Site(Struct, kw_only=True):
     """Set when everything must end soon: the time between SIGTERM and SIGKILL becomes short."""
 
     def arn(self, kind: Kind, name: str) -> str:
-        """The ARN of a job or model."""
-        return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind.arn_type}/{name}"
+        """The ARN of a job or model; a version, as in `GROUP@3`, is the last part of its own."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind.arn_type}/{name.replace('@', '/')}"
 
 
 class Stopped(Exception):
