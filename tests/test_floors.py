@@ -22,7 +22,7 @@ FLOORS: list[set[str]] = [
     {"configuration"},
     {"workspace"},
     {"views"},
-    {"endpoint"},
+    {"endpoint", "web"},
     {"testing"},
     {"cli"},
     {"__main__"},

@@ -17,33 +17,50 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from asl_runner.endpoint.server import Server
+    from asl_runner.web.pages import Pages
     from asl_runner.workspace import Workspace
 
 
-def serve(workspace: Workspace, host: str, port: int, request_limit: int) -> int:
-    """Serves until a signal ends it, then gives exit code 0."""
+def serve(
+    workspace: Workspace, host: str, port: int, request_limit: int, ready: Callable[[str], None] | None = None
+) -> int:
+    """Serves until a signal ends it, then gives exit code 0. `ready` is told the address once it answers."""
     import asyncio
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     # moto reads it when it is imported: its resources belong to the workspace's account.
     os.environ["MOTO_ACCOUNT_ID"] = workspace.configuration.account
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(workspace, host, port, request_limit))
+        runner.run(_serve(workspace, host, port, request_limit, ready))
     return 0
 
 
-async def _serve(workspace: Workspace, host: str, port: int, request_limit: int) -> None:
+async def _serve(
+    workspace: Workspace, host: str, port: int, request_limit: int, ready: Callable[[str], None] | None
+) -> None:
     from asl_runner.endpoint.server import Server
 
     async with workspace:
-        server = Server(workspace, host=host, port=port, request_limit=request_limit)
+        server = Server(workspace, host=host, port=port, request_limit=request_limit, pages=_pages(workspace))
         with interruptible("Stopping; once more to kill everything.") as interruption:
             interruption.on_signal(server.stop)
             async with server:
                 # What is loaded by now stays: no collection needs to look at it again.
                 gc.freeze()
                 _announce(server, host, workspace)
+                if ready is not None:
+                    ready(server.url)
                 await server.wait()
+
+
+def _pages(workspace: Workspace) -> Pages | None:
+    """The pages for browsers, where what they are made with is installed."""
+    try:
+        from asl_runner.web.pages import Pages
+    except ImportError as missing:
+        click.echo(f"Without pages ({missing}): pip install 'asl-runner[server]'.", err=True)
+        return None
+    return Pages(workspace)
 
 
 def _announce(server: Server, host: str, workspace: Workspace) -> None:
@@ -51,6 +68,7 @@ def _announce(server: Server, host: str, workspace: Workspace) -> None:
 
     configuration = workspace.configuration
     click.echo(f"Serving {workspace.directory} at {server.url} (account {configuration.account}).", err=True)
+    click.echo(f"Pages: {server.url}/_asl/executions", err=True)
     if not is_loopback(host):
         click.echo(
             f"Warning: everybody who reaches {host}:{server.port} can run code on this machine as you and read and "

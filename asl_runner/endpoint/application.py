@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from asl_runner.endpoint import faults
 from asl_runner.endpoint.emulated import Guarded, too_large_answer
@@ -47,6 +47,9 @@ LAMBDA_LIMIT = 69_905_067
 DEFAULT_LIMIT = 1 << 30
 """Bytes of a request to S3 and moto's services, unless said otherwise; they are held in memory."""
 
+PAGES = "/_asl"
+"""The path of the pages: no bucket can have this name."""
+
 LONG_POLLS = frozenset({"GetActivityTask"})
 """Operations that wait for something and end when their client goes away."""
 
@@ -56,11 +59,21 @@ _LAMBDA_PATH = re.compile(rb"/20\d\d-\d\d-\d\d/(functions|tags|account-settings|
 _NAMESPACES = {"stepfunctions": "com.amazonaws.swf.service.v2.model"}
 
 
+class Site(Protocol):
+    """What answers the requests of browsers for pages: an ASGI application."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def end(self) -> None:
+        """Ends answers that go on for as long as their page is open."""
+
+
 class Application:
     """The endpoint of one workspace, for one event loop. Start it before the first request, close it after the last."""
 
-    def __init__(self, workspace: Workspace, *, request_limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, workspace: Workspace, *, request_limit: int = DEFAULT_LIMIT, pages: Site | None = None) -> None:
         self.workspace = workspace
+        self._pages = pages
         self.stepfunctions = StepFunctions(workspace)
         self._limit = request_limit
         calls = {name: partial(call, self.stepfunctions) for name, call in OPERATIONS.items()}
@@ -93,6 +106,8 @@ class Application:
         """Ends long polls: there will be nothing for them any more."""
         for poll in self._polls:
             poll.cancel()
+        if self._pages is not None:
+            self._pages.end()
 
     def end_requests(self) -> None:
         """Ends what is still being answered: its client is told that the endpoint stops."""
@@ -134,6 +149,9 @@ class Application:
             return
         prefix, _, name = headers.get(b"x-amz-target", b"").partition(b".")
         service = signed_for(headers)
+        if self._pages is not None and not service and not prefix and _is_page(scope, headers):
+            await self._pages(scope, receive, send)
+            return
         if prefix == b"AWSStepFunctions" or service == b"states":
             name = name if prefix == b"AWSStepFunctions" else b""
             await self._states_api(name.decode("latin-1"), headers, receive, send)
@@ -250,6 +268,14 @@ _FOREIGN = (
     "This request comes from a web page of another site. Pages may not use this endpoint: it runs code on this machine."
 )
 _STOPPING = faults.Fault(code="ServiceUnavailable", message="The endpoint is shutting down.", status=503)
+
+
+def _is_page(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Whether a request without a target or a signature is for a page: by its path, or a browser's for the root."""
+    if scope["path"] == "/":
+        return scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"")
+    path: str = scope["path"]
+    return path == PAGES or path.startswith(f"{PAGES}/")
 
 
 def _is_lambda(scope: Scope, service: bytes) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from asl_runner.endpoint.application import DEFAULT_LIMIT, Application
+from asl_runner.endpoint.application import DEFAULT_LIMIT, Application, Site
 from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ GRACE = 2
 class Server:
     """Serves a workspace to AWS clients. The workspace is opened and closed by its owner, after the server.
 
-    `port` 0 takes a free one. `request_limit` is in bytes, see `Application`.
+    `port` 0 takes a free one. `request_limit` is in bytes, see `Application`; `pages` answers browsers.
     """
 
     def __init__(
@@ -44,12 +44,13 @@ class Server:
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         request_limit: int = DEFAULT_LIMIT,
+        pages: Site | None = None,
     ) -> None:
         self._workspace = workspace
         self._host = host
         self._wanted_port = port
         try:
-            self._application = Application(workspace, request_limit=request_limit)
+            self._application = Application(workspace, request_limit=request_limit, pages=pages)
         except ImportError as error:
             raise UsageError(f"The endpoint needs botocore ({error}): pip install 'asl-runner[server]'.") from None
         self._task: asyncio.Task[None] | None = None

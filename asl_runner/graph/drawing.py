@@ -6,7 +6,6 @@ A Parallel or Map is a box around the drawings of its branches, so the layout is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import takewhile
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -106,7 +105,10 @@ def _nodes(box: Box) -> Iterator[Node]:
 
 def _pixels(name: str, type: str) -> tuple[float, float]:
     """Room for the name in the font of the drawings, with a shape for the type at its left."""
-    return max(112.0, 60.0 + 7.3 * sum(1 + (ord(char) > 0x2E80) for char in name[:LONGEST_NAME])), 44.0
+    letters = sum(1 + (ord(char) > 0x2E80) for char in name[:LONGEST_NAME])
+    if type in ("Map", "Parallel"):
+        return 180.0 + 7.8 * letters, 44.0
+    return max(112.0, 64.0 + 7.8 * letters), 44.0
 
 
 LONGEST_NAME = 36
@@ -238,26 +240,41 @@ def _edge(
 
 
 def _with_ports(edges: Sequence[Edge], nodes: dict[str, Node], metrics: Metrics) -> list[Edge]:
-    """Arrows that share a side of a node leave it side by side, ordered by where they go."""
-    sides: dict[tuple[str, float], list[tuple[float, int]]] = {}
+    """Arrows that share a side of a node meet it side by side, ordered by where they come from or go.
+
+    Those that come from above end in one point, unless a loop leaves there.
+    """
+    sides: dict[tuple[str, float], dict[int, list[tuple[float, int, int]]]] = {}
     for number, edge in enumerate(edges):
-        if edge.source != START:
-            away = next((x for x, _ in edge.points if x != edge.points[0][0]), edge.points[0][0])
-            sides.setdefault((edge.source, edge.points[0][1]), []).append((away, number))
+        up = edge.points[-1][1] < edge.points[0][1]
+        for name, end in ((edge.source, 0), (edge.target, -1)):
+            if name in (START, END):
+                continue
+            points = edge.points if end == 0 else edge.points[::-1]
+            away = next((x for x, _ in points if x != points[0][0]), points[0][0] + (1 if up else 0))
+            shared = end == -1 and not up
+            slots = sides.setdefault((name, points[0][1]), {})
+            slots.setdefault(-1 if shared else number, []).append((away, number, end))
     moved = [list(edge.points) for edge in edges]
-    for (name, _), ends in sides.items():
-        step = min(metrics.port, nodes[name].width * 0.7 / max(1, len(ends) - 1))
-        for index, (_, number) in enumerate(sorted(ends)):
-            points = moved[number]
-            old = points[0][0]
-            shift = (index - (len(ends) - 1) / 2) * step
-            # As far as it goes straight on beside its node, it does so from its own place.
-            for place in takewhile(lambda place: points[place][0] == old, range(len(points) - 1)):  # noqa: B023
-                points[place] = (round(old + shift, 1), points[place][1])
+    for (name, _), slots in sides.items():
+        ordered = sorted(slots.values(), key=lambda ends: sum(away for away, _, _ in ends) / len(ends))
+        step = min(metrics.port, nodes[name].width * 0.7 / max(1, len(ordered) - 1))
+        for index, ends in enumerate(ordered):
+            for _, number, end in ends:
+                _shift(moved[number], end, (index - (len(ordered) - 1) / 2) * step)
     return [
         Edge(edge.source, edge.target, edge.kind, edge.label, tuple((round(x, 1), y) for x, y in points))
         for edge, points in zip(edges, moved, strict=True)
     ]
+
+
+def _shift(points: list[Point], end: int, by: float) -> None:
+    """Moves an end of an arrow sideways, and the way it goes straight on beside its node."""
+    order = list(range(len(points))) if end == 0 else list(range(len(points) - 1, -1, -1))
+    old = points[order[0]][0]
+    straight = len(points) == 2 or next((k for k, place in enumerate(order) if points[place][0] != old), 1)
+    for place in order[: 1 if straight is True else straight]:
+        points[place] = (old + by, points[place][1])
 
 
 def _loop(arrow: Arrow, node: Node, metrics: Metrics) -> Edge:

@@ -15,6 +15,9 @@ from asl_runner.graph.edges import END, LONGEST_LABEL, START
 
 MARGIN = 16
 
+LABEL_AT = (0.36, 0.74)
+"""How far along its arrow a label is: those of arrows that leave a state side by side are not beside each other."""
+
 _ICONS = {
     "Task": "M9 1 3 9h4l-1 6 6-8H8z",
     "Choice": "M8 1.5 14.5 8 8 14.5 1.5 8z",
@@ -98,10 +101,15 @@ def svg(drawing: Drawing, marks: Mapping[str, Mark] | None = None, *, title: str
         "" if theme == "page" else f"<style>{rules(theme)}</style>",
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path class="head" d="M0 0 8 4 0 8z"/></marker><marker id="head-catch" viewBox="0 0 8 8" refX="7" refY="4" '
-        'markerWidth="7" markerHeight="7" orient="auto"><path class="head-catch" d="M0 0 8 4 0 8z"/></marker></defs>',
+        'markerWidth="7" markerHeight="7" orient="auto"><path class="head-catch" d="M0 0 8 4 0 8z"/></marker>'
+        + "".join(f'<path id="sign-{status}" d="{path}"/>' for status, path in {"none": "M0 0", **_SIGNS}.items())
+        + "</defs>",
     ]
     lines += (_node(node, (marks or {}).get(node.name)) for node in drawing.nodes())
-    lines += (piece for edge in drawing.edges() for piece in _edge(edge))
+    nth: dict[str, int] = {}
+    for edge in sorted(drawing.edges(), key=lambda one: one.points[0][0]):
+        nth[edge.source] = nth.get(edge.source, -1) + bool(edge.label)
+        lines += _edge(edge, LABEL_AT[nth[edge.source] % 2])
     return "\n".join([*filter(None, lines), "</svg>"])
 
 
@@ -117,23 +125,18 @@ def _node(node: Node, mark: Mark | None) -> str:
     room = LONGEST_NAME if len(node.name) <= LONGEST_NAME else LONGEST_NAME - 1
     name = node.name[:room] + ("…" if room < len(node.name) else "")
     note = mark.note if mark else ""
-    text_y = middle + (4.5 if node.boxes or not note else -1)
+    lifted = ' transform="translate(0 -5.5)"' if note and not node.boxes else ""
+    note_at = (x + 44 + 7.6 * len(name), middle + 4.5) if node.boxes else (x + 35, middle + 14)
     parts = [
-        f'<g class="{" ".join(classes)}" data-state={_attribute(node.name)} tabindex="0" role="button" '
-        f"aria-label={_attribute(said)}><title>{_text(said)}</title>",
+        f'<g class="{" ".join(classes)}" data-state={_attribute(node.name)} data-type={_attribute(node.type)} '
+        f'tabindex="0" role="button" aria-label={_attribute(said)}><title>{_text(said)}</title>',
         f'<rect class="shape" x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="8"/>',
         f'<path class="icon" transform="translate({x + 11:g} {middle - 8:g})" d="{icon}"/>',
-        f'<text x="{x + 35:g}" y="{text_y:g}">{_text(name)}'
-        + (f' <tspan class="note" dx="4">{_text(note)}</tspan>' if note and node.boxes else "")
-        + "</text>",
+        f'<text class="name" x="{x + 35:g}" y="{middle + 4.5:g}"{lifted}>{_text(name)}</text>',
+        f'<text class="note" x="{note_at[0]:g}" y="{note_at[1]:g}">{_text(note)}</text>',
+        f'<use class="sign" transform="translate({x + width - 22:g} {middle - 7:g}) scale(.85)" '
+        f'href="#sign-{mark.status if mark and mark.status in _SIGNS else "none"}"/>',
     ]
-    if note and not node.boxes:
-        parts.append(f'<text class="note" x="{x + 35:g}" y="{middle + 14:g}">{_text(note)}</text>')
-    if mark:
-        sign = _SIGNS.get(mark.status, _SIGNS["ABORTED"])
-        parts.append(
-            f'<path class="sign" transform="translate({x + width - 22:g} {middle - 7:g}) scale(.85)" d="{sign}"/>'
-        )
     if len(node.boxes) > 1:
         parts += (
             f'<rect class="branch" x="{box.x - 9:g}" y="{box.y - 9:g}" width="{box.width + 18:g}" '
@@ -148,7 +151,7 @@ def _words(mark: Mark) -> str:
     return mark.status.lower() + times + (f", {mark.note}" if mark.note else "")
 
 
-def _edge(edge: Edge) -> Iterator[str]:
+def _edge(edge: Edge, at: float) -> Iterator[str]:
     kind = "catch" if edge.kind == "catch" else edge.kind
     head = "head-catch" if edge.kind == "catch" else "head"
     yield (
@@ -158,7 +161,6 @@ def _edge(edge: Edge) -> Iterator[str]:
     if edge.label:
         (x1, y1), (x2, y2) = edge.points[0], edge.points[1]
         short = edge.label if len(edge.label) <= LONGEST_LABEL else edge.label[: LONGEST_LABEL - 1] + "…"
-        at = 0.42 if y2 > y1 else 0.5
         x, y = x1 + (x2 - x1) * at, y1 + (y2 - y1) * at
         yield (
             f'<text class="label" text-anchor="middle" x="{x:g}" y="{y + 4:g}"><title>{_text(edge.label)}</title>'

@@ -38,6 +38,10 @@ class VisitTracker:
             if handler is not None:
                 handler(self, event, event.details or {})
 
+    def scope(self, path: str) -> ScopeView:
+        """The scope with this path. Raises `KeyError`."""
+        return self._scopes[path]
+
     def _entered(self, event: Event, details: dict[str, Any]) -> None:
         scope = self._scope(event)
         visits = scope.visits

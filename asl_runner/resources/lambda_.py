@@ -104,7 +104,7 @@ async def _invoke(
     client_context: str | None = None,
     invocation_type: InvocationType = "RequestResponse",
 ) -> Invocation:
-    log = Path(_file_name(call.execution.name), f"{call.log_name or _file_name(call.state)}.log")
+    log = Path(file_name(call.execution.name), f"{call.log_name or file_name(call.state)}.log")
     try:
         invocation = await functions.invoke(
             name, payload, client_context=client_context, log=log, invocation_type=invocation_type
@@ -240,5 +240,6 @@ def _answer(invocation: Invocation, *, tail: bool) -> dict[str, Json]:
     }
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
+    """The name of an execution or a state as a part of the path of its logs."""
     return re.sub(r"[^\w.-]+|^\.+", "_", text)[:120] or "_"

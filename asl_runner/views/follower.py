@@ -34,9 +34,9 @@ class Followers:
         if seen > record.event_count:
             # An Express child of a map run that began anew has a new history.
             tracker, seen = VisitTracker(), 0
-        for event in self._store.events(record.arn, first=seen + 1):
-            tracker.feed((event,))
-            seen = event.id
+        fresh = list(self._store.events(record.arn, first=seen + 1))
+        tracker.feed(fresh)
+        seen = fresh[-1].id if fresh else seen
         self._kept[record.arn] = (tracker, seen)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

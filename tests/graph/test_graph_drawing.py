@@ -147,7 +147,7 @@ def test_hostile_names_are_text_in_svg() -> None:
     _, drawing = hostile_drawing()
     root = ElementTree.fromstring(svg(drawing, {HOSTILE: Mark("FAILED", 1, HOSTILE)}, title=HOSTILE))
     tags = {element.tag.rpartition("}")[2] for element in root.iter()}
-    assert tags <= {"svg", "defs", "marker", "path", "g", "title", "rect", "text", "tspan", "circle", "style"}
+    assert tags <= {"svg", "defs", "marker", "path", "g", "title", "rect", "text", "use", "circle", "style"}
     assert any(element.get("data-state") == HOSTILE.replace("\x07", "\ufffd") for element in root)
 
 
