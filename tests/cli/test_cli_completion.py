@@ -57,7 +57,7 @@ def test_the_examples_can_be_pasted(tmp_path: Path) -> None:
 
 
 def test_commands_complete(tmp_path: Path) -> None:
-    assert completed(tmp_path, "d") == ["describe"]
+    assert completed(tmp_path, "des") == ["describe"]
 
 
 def test_executions_complete(tmp_path: Path) -> None:

@@ -54,8 +54,9 @@ def waiting(site: Site, request: pytest.FixtureRequest) -> Iterator[str]:
     site.call("StopExecution", executionArn=arn)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Closed after the module: while it is open, Playwright's event loop counts as running in this thread."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium here: apt-get install chromium, or name one in CHROMIUM")
