@@ -146,8 +146,9 @@ def _decoded(payload: Any) -> Document:
 
 
 def _callback_messages(events: Iterable[Event]) -> dict[str, Mapping[str, Any]]:
-    """The message each Callback step sent last, by the step's name."""
+    """The message each Callback step sent last, by the step's name. Before it is sent nobody waits for its token."""
     entered: dict[str, str] = {}
+    asked: dict[str, Mapping[str, Any]] = {}
     found: dict[str, Mapping[str, Any]] = {}
     for event in events:
         details = event.details or {}
@@ -156,5 +157,7 @@ def _callback_messages(events: Iterable[Event]) -> dict[str, Mapping[str, Any]]:
         elif event.type == "TaskScheduled" and details.get("resourceType") == "sqs":
             body = msgspec.json.decode(bytes(details["parameters"])).get("MessageBody")
             if isinstance(body, dict) and "token" in body:
-                found[entered[event.scope]] = body
+                asked[event.scope] = body
+        elif event.type == "TaskSubmitted" and details.get("resourceType") == "sqs" and event.scope in asked:
+            found[entered[event.scope]] = asked[event.scope]
     return found
