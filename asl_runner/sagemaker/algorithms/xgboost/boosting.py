@@ -76,21 +76,30 @@ class Job(Struct, frozen=True):
         return str(self.parameters.get("objective", DEFAULT_OBJECTIVE))
 
 
-def boost(job: Job, training: Any, validation: Any, evaluations: Evaluations | None = None) -> Any:
+def boost(
+    job: Job,
+    training: Any,
+    validation: Any,
+    evaluations: Evaluations | None = None,
+    *,
+    share: Any = None,
+    quiet: bool = False,
+) -> Any:
     """The booster trained on `training`, evaluated each round on both matrices; fills `evaluations` when given.
 
+    On one of several hosts `share` is its part of the rows; with `quiet` it writes no log and no checkpoints.
     Raises `UserError` for data the objective cannot have, `AlgorithmError` for any other failure of xgboost.
     """
     xgboost = load_xgboost()
     parameters = job.parameters
     tuned = metrics.tuning_metric(parameters.get("_tuning_objective_metric"))
     library, own = metrics.evaluated_metrics(parameters.get("eval_metric"), tuned)
-    if tuned is not None:
+    if tuned is not None and not quiet:
         log(f"Setting up HPO optimized metric to be : {tuned}")
     start, done = load_checkpoint(job.checkpoints) if job.checkpoints else (None, 0)
     if start is not None:
         log(f"Resuming from iteration {done}")
-    callbacks = [round_callback(done, _after_round(job))]
+    callbacks = [round_callback(done, [] if quiet else _after_round(job), quiet=quiet)]
     stopping = parameters.get("early_stopping_rounds")
     watched = tuned or (parameters.get("eval_metric") or [None])[-1]
     if stopping and watched and validation is not None:
@@ -99,7 +108,7 @@ def boost(job: Job, training: Any, validation: Any, evaluations: Evaluations | N
     try:
         return xgboost.train(
             library_parameters(job, library, own),
-            training,
+            training if share is None else share,
             num_boost_round=max(parameters["num_round"] - done, 0),
             evals=watch,
             evals_result=evaluations,

@@ -13,12 +13,12 @@ AfterRound = Callable[[Any, int], object]
 """Takes the booster and the number of the round, from 0 also after a resume."""
 
 
-def round_callback(first_round: int, actions: list[AfterRound]) -> Any:
-    """A callback for `xgboost.train` that prints each round and then calls `actions`."""
+def round_callback(first_round: int, actions: list[AfterRound], *, quiet: bool = False) -> Any:
+    """A callback for `xgboost.train` that prints each round, unless `quiet`, and then calls `actions`."""
     xgboost = load_xgboost()
 
     def after_iteration(_self: Any, booster: Any, number: int, evaluations: Any) -> bool:
-        if evaluations:
+        if evaluations and not quiet:
             print_round(first_round + number, evaluations)
         for action in actions:
             action(booster, first_round + number)

@@ -44,6 +44,14 @@ class Table(Struct, frozen=True):
     """Query id per row, for ranking; None without."""
 
 
+class Bins(Struct, frozen=True):
+    """How the values of a matrix are cut into the bins of histograms."""
+
+    most: int
+    like: Any = None
+    """A matrix whose bins are taken over; None to find them."""
+
+
 def file_format(content_type: str | None) -> str:
     """csv, libsvm, parquet or recordio-protobuf, from the `ContentType` of a channel; libsvm when it has none."""
     if content_type is None:
@@ -78,20 +86,29 @@ def read_channel(directory: Path, form: str, *, csv_weights: bool = False, threa
 
     Raises `UserError` with the container's message when the files are not what `form` says.
     """
-    files = data_files(directory)
-    if not files:
-        return None
+    table = joined(list(read_tables(directory, form, csv_weights=csv_weights).values()))
+    return None if table is None else matrix(table, form, threads=threads)
+
+
+def read_tables(directory: Path, form: str, *, csv_weights: bool = False) -> dict[str, Table]:
+    """The rows of each data file in `directory`, by its path below it. Raises `UserError` as `read_channel`."""
+    found = {path.relative_to(directory).as_posix(): _read(path, form, csv_weights) for path in data_files(directory)}
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def matrix(table: Table, form: str, *, threads: int | None = None, bins: Bins | None = None) -> Any:
+    """A `DMatrix` of the rows, or with `bins` one that is cut into those of its histograms already.
+
+    Raises `UserError` with the container's message when xgboost does not take them.
+    """
     xgboost = load_xgboost()
-    table = _joined([one for path in files if (one := _read(path, form, csv_weights)) is not None])
-    if table is None:
-        return None
+    given = {"label": table.labels, "weight": table.weights, "qid": table.groups, "nthread": threads}
     try:
-        matrix = xgboost.DMatrix(table.features, label=table.labels, weight=table.weights, nthread=threads)
-        if table.groups is not None:
-            matrix.set_info(qid=table.groups)
+        if bins is None:
+            return xgboost.DMatrix(table.features, **given)
+        return xgboost.QuantileDMatrix(table.features, **given, max_bin=bins.most, ref=bins.like)
     except (xgboost.core.XGBoostError, ValueError) as problem:
         raise UserError(f"Failed to load {form} data with exception:\n{without_stack(str(problem))}") from problem
-    return matrix
 
 
 def _read(path: Path, form: str, csv_weights: bool) -> Table | None:
@@ -145,7 +162,8 @@ READERS: dict[str, Callable[[Path, bool], Table | None]] = {
 }
 
 
-def _joined(tables: list[Table]) -> Table | None:
+def joined(tables: list[Table]) -> Table | None:
+    """The rows of all tables, one below the other; None without any."""
     if len(tables) < 2:
         return tables[0] if tables else None
     return Table(

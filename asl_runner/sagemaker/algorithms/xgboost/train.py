@@ -14,13 +14,25 @@ from typing import Any
 from asl_runner.sagemaker.algorithms.xgboost.boosting import MODEL_NAME, Job, boost
 from asl_runner.sagemaker.algorithms.xgboost.channels import validate_channels
 from asl_runner.sagemaker.algorithms.xgboost.checkpoints import save_model
-from asl_runner.sagemaker.algorithms.xgboost.data import file_format, read_channel
+from asl_runner.sagemaker.algorithms.xgboost.cluster import Cluster, gathered, share
+from asl_runner.sagemaker.algorithms.xgboost.data import (
+    Bins,
+    Table,
+    file_format,
+    joined,
+    matrix,
+    read_channel,
+    read_tables,
+)
 from asl_runner.sagemaker.algorithms.xgboost.engine import image_version, is_classic
 from asl_runner.sagemaker.algorithms.xgboost.errors import PlatformError, UserError
 from asl_runner.sagemaker.algorithms.xgboost.folds import train_folds
 from asl_runner.sagemaker.algorithms.xgboost.hyperparameters import validate
 from asl_runner.sagemaker.algorithms.xgboost.output import log
 from asl_runner.sagemaker.containers.tree import Tree
+
+DEFAULT_BINS = 256
+"""xgboost's own `max_bin`."""
 
 
 def train(tree: Tree) -> None:
@@ -33,15 +45,75 @@ def train(tree: Tree) -> None:
     validate_channels(channels)
     log("Running XGBoost Sagemaker in algorithm mode")
     job = Job(tree, parameters, version, _threads(parameters), _checkpoint_directory(tree))
+    cluster = Cluster(_read(tree.resource_config) if tree.resource_config.exists() else {})
+    if cluster.size > 1:
+        train_together(job, cluster, channels)
+        return
     training, validation = _matrices(job, channels)
     log("Single node training.")
+    train_alone(job, training, validation)
+
+
+def train_alone(job: Job, training: Any, validation: Any) -> None:
+    """Trains in this process and writes the model."""
     log(f"Train matrix has {training.num_row()} rows and {training.num_col()} columns")
     if validation is not None:
         log(f"Validation matrix has {validation.num_row()} rows")
-    if "_kfold" in parameters:
+    if "_kfold" in job.parameters:
         train_folds(job, training, validation)
     else:
-        save_model(boost(job, training, validation), tree.model / MODEL_NAME)
+        save_model(boost(job, training, validation), job.tree.model / MODEL_NAME)
+
+
+def train_together(job: Job, cluster: Cluster, channels: dict[str, Any]) -> None:
+    """Trains with the other hosts of the job; the first one writes the model.
+
+    What xgboost cannot divide among hosts, the first one does alone.
+    """
+    form = file_format(channels["train"].get("ContentType"))
+    tables = {name: _all_rows(job, cluster, channels, name, form) for name in ("train", "validation")}
+    training = tables["train"]
+    if training is None:
+        raise UserError(f"No data in training channel path {job.tree.channel('train')}")
+    if "validation" in channels and tables["validation"] is None:
+        raise UserError(f"No data in validation channel path {job.tree.channel('validation')}")
+    log(f"Distributed node training with {cluster.size} hosts: {list(cluster.hosts)}")
+    held = tables["validation"]
+    validation = None if held is None else matrix(held, form, threads=job.threads)
+    whole = matrix(training, form, threads=job.threads)
+    if not _divides(job.parameters):
+        if cluster.is_first:
+            log("These hyperparameters are not for several hosts; the first host trains alone.")
+            train_alone(job, whole, validation)
+        return
+    bins = int(job.parameters.get("max_bin", DEFAULT_BINS))
+    like = matrix(training, form, threads=job.threads, bins=Bins(bins))
+    part = matrix(share(cluster, training), form, threads=job.threads, bins=Bins(bins, like))
+    with cluster.together():
+        booster = boost(job, whole, validation, share=part, quiet=not cluster.is_first)
+    if cluster.is_first:
+        save_model(booster, job.tree.model / MODEL_NAME)
+
+
+def _all_rows(job: Job, cluster: Cluster, channels: dict[str, Any], channel: str, form: str) -> Table | None:
+    """The rows of a channel on all hosts: what is there, or what all have of a sharded one."""
+    if channel not in channels:
+        return None
+    weighted = job.parameters.get("csv_weights", 0) == 1
+    found = read_tables(job.tree.channel(channel), form, csv_weights=weighted)
+    if channels[channel].get("S3DistributionType") == "ShardedByS3Key":
+        with cluster.together():
+            found = gathered(cluster, found)
+    return joined(list(found.values()))
+
+
+def _divides(parameters: dict[str, Any]) -> bool:
+    """Whether hosts can share the work: trees grown from histograms."""
+    return (
+        parameters.get("tree_method", "auto") in ("auto", "hist")
+        and parameters.get("booster", "gbtree") in ("gbtree", "dart")
+        and not {"_kfold", "updater", "process_type"} & parameters.keys()
+    )
 
 
 def _matrices(job: Job, channels: dict[str, Any]) -> tuple[Any, Any]:
@@ -50,12 +122,12 @@ def _matrices(job: Job, channels: dict[str, Any]) -> tuple[Any, Any]:
     found = []
     for channel, word in (("train", "training"), ("validation", "validation")):
         path = job.tree.channel(channel)
-        matrix = None
+        rows = None
         if channel in channels:
-            matrix = read_channel(path, form, csv_weights=weighted, threads=job.threads)
-            if matrix is None:
+            rows = read_channel(path, form, csv_weights=weighted, threads=job.threads)
+            if rows is None:
                 raise UserError(f"No data in {word} channel path {path}")
-        found.append(matrix)
+        found.append(rows)
     return found[0], found[1]
 
 
