@@ -7,7 +7,6 @@ Kubernetes API's jobs (`batch/v1`) and pod logs; `EKS.409` as users' retriers na
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import Any
 
@@ -18,7 +17,8 @@ from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.resources.aws.answers import json_or_text
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.http_client import Answer
-from asl_runner.resources.kubernetes_api import Cluster, called, job_of
+from asl_runner.resources.kubernetes_api import Cluster, Job, called, job_of
+from asl_runner.resources.started import followed
 
 _BUSY = "EKS.429"
 """Too many requests: a look at a job is made again."""
@@ -43,23 +43,25 @@ class KubernetesTasks:
             return shown(await self._clients.run(lambda: cluster.ask(*request)))
         job = job_of(call.input)
         cluster = Cluster.of(call.input, self._clients)
-        starting = asyncio.ensure_future(self._clients.run(lambda: cluster.ask("POST", job.collection, {}, job.body)))
+        starting = self._clients.run(lambda: cluster.ask("POST", job.collection, {}, job.body))
         if call.resource.pattern != "sync":
             return shown(await starting)
-        try:
-            # A cancellation must not lose sight of a job that is just being started.
-            answer = await asyncio.shield(starting)
-            call.submitted(shown(answer))
-            name = _name(_document(answer))
-            ended = await self._ended(cluster, f"{job.collection}/{name}")
-        except asyncio.CancelledError:
-            await self._delete(cluster, job.collection, starting)
-            raise
+        ended = await followed(
+            starting,
+            lambda answer: self._submitted(call, cluster, job, answer),
+            lambda answer: self._delete(cluster, job, answer),
+        )
         if job.logs is not None:
-            ended = {**ended, "logs": {"pods": await self._logs(cluster, job.namespace, name, job.logs, raw=job.raw)}}
+            logs = await self._logs(cluster, job.namespace, _name(ended), job.logs, raw=job.raw)
+            ended = {**ended, "logs": {"pods": logs}}
         if _condition(ended, "Failed"):
             raise TaskFailed(TASK_FAILED, compact(ended))
         return ended
+
+    async def _submitted(self, call: TaskCall, cluster: Cluster, job: Job, answer: Answer) -> dict[str, Any]:
+        """The job that was just started, once it has ended."""
+        call.submitted(shown(answer))
+        return await self._ended(cluster, f"{job.collection}/{_name(_document(answer))}")
 
     async def _ended(self, cluster: Cluster, path: str) -> dict[str, Any]:
         began = time.monotonic()
@@ -74,12 +76,10 @@ class KubernetesTasks:
                     raise
             await asyncio.sleep(min(max(first, (time.monotonic() - began) / 10), longest))
 
-    async def _delete(self, cluster: Cluster, collection: str, starting: asyncio.Future[Answer]) -> None:
-        """Best effort, as Step Functions does: a job that did not start, or is gone, is no error."""
-        with contextlib.suppress(TaskFailed):
-            name = _name(_document(await starting))
-            with_pods = {"propagationPolicy": ["Foreground"]}
-            await self._clients.run(lambda: cluster.ask("DELETE", f"{collection}/{name}", with_pods))
+    async def _delete(self, cluster: Cluster, job: Job, answer: Answer) -> None:
+        path = f"{job.collection}/{_name(_document(answer))}"
+        with_pods = {"propagationPolicy": ["Foreground"]}
+        await self._clients.run(lambda: cluster.ask("DELETE", path, with_pods))
 
     async def _logs(
         self, cluster: Cluster, namespace: str, job: str, parameters: dict[str, Any], *, raw: bool

@@ -6,7 +6,6 @@ Source: reference section 14; recorded histories of SQS, SNS, DynamoDB and Event
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 
@@ -20,6 +19,7 @@ from asl_runner.resources.aws.integrations import Awaited
 from asl_runner.resources.kubernetes import KubernetesTasks
 from asl_runner.resources.optimized import find
 from asl_runner.resources.optimized_calls import Calls, Submitted, search
+from asl_runner.resources.started import followed
 
 _log = logging.getLogger(__name__)
 
@@ -53,29 +53,30 @@ class OptimizedTasks:
         return (await self._clients.run(lambda: calls.submit(call))).answer
 
     async def _awaited(self, call: TaskCall, calls: Calls, awaited: Awaited) -> Json:
-        starting = asyncio.ensure_future(self._clients.run(lambda: calls.submit(call)))
-        try:
-            # A cancellation must not lose sight of what is just being started.
-            submitted = await asyncio.shield(starting)
-            if awaited.nothing and search(awaited.nothing, submitted.answer):
-                raise TaskFailed(TASK_FAILED, compact(_plain(submitted.answer)))
-            call.submitted(submitted.answer)
-            if self._clients.local and calls.is_endless(awaited.look):
-                _log.warning(
-                    "%s waits for a job that the emulation on this machine never ends: give the state %r an answer in "
-                    "a mock file, or TimeoutSeconds.",
-                    call.resource.arn,
-                    call.state,
-                )
-            document = await self._ended(calls, awaited, submitted)
-        except asyncio.CancelledError:
-            await self._stop(calls, awaited, starting)
-            raise
+        document = await followed(
+            self._clients.run(lambda: calls.submit(call)),
+            lambda submitted: self._submitted(call, calls, awaited, submitted),
+            lambda submitted: self._stop(calls, awaited, submitted),
+        )
         result = search(awaited.result, document)
         failed = search(awaited.status, document) in awaited.failed
         if failed or (awaited.fault and search(awaited.fault, document)):
             raise TaskFailed(TASK_FAILED, compact(result))
         return result
+
+    async def _submitted(self, call: TaskCall, calls: Calls, awaited: Awaited, submitted: Submitted) -> Json:
+        """The document of what was just started, once it has ended."""
+        if awaited.nothing and search(awaited.nothing, submitted.answer):
+            raise TaskFailed(TASK_FAILED, compact(_plain(submitted.answer)))
+        call.submitted(submitted.answer)
+        if self._clients.local and calls.is_endless(awaited.look):
+            _log.warning(
+                "%s waits for a job that the emulation on this machine never ends: give the state %r an answer in "
+                "a mock file, or TimeoutSeconds.",
+                call.resource.arn,
+                call.state,
+            )
+        return await self._ended(calls, awaited, submitted)
 
     async def _ended(self, calls: Calls, awaited: Awaited, submitted: Submitted) -> Json:
         """The document of what was started, once it has ended. Throttling of a look means looking again."""
@@ -95,13 +96,10 @@ class OptimizedTasks:
                     raise
             await asyncio.sleep(min(max(first, (time.monotonic() - began) / 10), longest))
 
-    async def _stop(self, calls: Calls, awaited: Awaited, starting: asyncio.Future[Submitted]) -> None:
-        """Best effort, as Step Functions does: what did not start, or has ended, is no error."""
-        with contextlib.suppress(TaskFailed):
-            submitted = await starting
-            if awaited.stop:
-                ask = search(awaited.stop_ask, {"Request": submitted.request, "Answer": submitted.answer})
-                await self._clients.run(lambda: calls.ask(awaited.stop, ask))
+    async def _stop(self, calls: Calls, awaited: Awaited, submitted: Submitted) -> None:
+        if awaited.stop:
+            ask = search(awaited.stop_ask, {"Request": submitted.request, "Answer": submitted.answer})
+            await self._clients.run(lambda: calls.ask(awaited.stop, ask))
 
 
 def _plain(answer: dict[str, Json]) -> dict[str, Json]:

@@ -7,7 +7,6 @@ threads, since they block. Source: reference sections 1.1 to 1.7 of SageMaker, s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
 from asl_runner.resources.aws.errors import ATTEMPTS
+from asl_runner.resources.started import followed
 from asl_runner.sagemaker import shapes
 from asl_runner.service_model import validation
 from asl_runner.service_model.shapes import to_wire
@@ -100,14 +100,13 @@ class SageMakerTasks:
         method = self._method(call, operation)
         request = await asyncio.to_thread(_checked, call.input, operation, _optimized_error)
         name = {job.name: request[job.name]}
-        creation = asyncio.ensure_future(_ask(method, request, _optimized_error))
-        try:
-            # A cancellation must not lose sight of a job that is just being created.
-            call.submitted(_submitted(await asyncio.shield(creation)))
-            document = await self._ended(job, name)
-        except asyncio.CancelledError:
-            await self._stop(job, name, creation)
-            raise
+
+        async def ended(answer: dict[str, Any]) -> dict[str, Any]:
+            call.submitted(_submitted(answer))
+            return await self._ended(job, name)
+
+        creation = _ask(method, request, _optimized_error)
+        document = await followed(creation, ended, lambda answer: self._stop(job, name))
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
         result = {**_json(document, _epoch_milliseconds), "Tags": tags}
         if document[job.status] != "Completed":
@@ -138,17 +137,14 @@ class SageMakerTasks:
             elapsed = time.monotonic() - began
             await asyncio.sleep(min(max(self._interval, elapsed / 20) * 2**spoiled, self._interval * 6))
 
-    async def _stop(self, job: _JobCalls, name: Mapping[str, str], creation: asyncio.Future[dict[str, Any]]) -> None:
-        """Best effort, as Step Functions does: a job that is not there, or has ended, is no error."""
-        with contextlib.suppress(TaskFailed):
-            await creation
-            for attempt in range(_STOPS):
-                try:
-                    await _ask(getattr(self._client, job.stop), name, _optimized_error)
-                except _Passing:
-                    await asyncio.sleep(min(self._interval, 1) * 2**attempt)
-                else:
-                    return
+    async def _stop(self, job: _JobCalls, name: Mapping[str, str]) -> None:
+        for attempt in range(_STOPS):
+            try:
+                await _ask(getattr(self._client, job.stop), name, _optimized_error)
+            except _Passing:
+                await asyncio.sleep(min(self._interval, 1) * 2**attempt)
+            else:
+                return
 
     async def _sdk(self, call: TaskCall) -> Json:
         """Any operation of the API: its answer, timestamps in ISO 8601."""

@@ -6,7 +6,6 @@ Source: reference section 14 (`states`), recorded histories for the shapes of re
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -20,6 +19,7 @@ from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.resources.started import followed
 
 _FIELDS = ("StateMachineArn", "Input", "Name", "TraceHeader")
 _DOCUMENTS = ("input", "output")
@@ -57,15 +57,12 @@ class StatesTasks:
 
     async def _awaited(self, call: TaskCall, *, parsed: bool) -> Json:
         """Starts an execution and waits for its end. Cut off, it stops that execution."""
-        starting = asyncio.ensure_future(self._start(_checked(call.input)))
-        try:
-            # A cancellation must not lose sight of an execution that is just being started.
-            started = await asyncio.shield(starting)
+
+        async def ended(started: dict[str, Any]) -> dict[str, Any]:
             call.submitted(_submitted(started))
-            document = await self._ended(started["executionArn"])
-        except asyncio.CancelledError:
-            await self._stop(starting)
-            raise
+            return await self._ended(started["executionArn"])
+
+        document = await followed(self._start(_checked(call.input)), ended, self._stop)
         result = _described(document, parsed=parsed)
         if document["status"] != "SUCCEEDED":
             raise TaskFailed(TASK_FAILED, compact(result))
@@ -83,11 +80,8 @@ class StatesTasks:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, longest)
 
-    async def _stop(self, starting: asyncio.Future[dict[str, Any]]) -> None:
-        """Best effort, as Step Functions does: an execution that did not start, or has ended, is no error."""
-        with contextlib.suppress(TaskFailed):
-            started = await starting
-            await _ask(self._client.stop_execution, {"executionArn": started["executionArn"]})
+    async def _stop(self, started: dict[str, Any]) -> None:
+        await _ask(self._client.stop_execution, {"executionArn": started["executionArn"]})
 
 
 async def _ask(method: Callable[..., Any], request: Mapping[str, Any]) -> dict[str, Any]:
