@@ -310,6 +310,24 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "/States/S/ItemReader/Resource",
         "allowed values",
     ),
+    "LOAD_AND_FLATTEN without InputType": (
+        reader({"Transformation": "LOAD_AND_FLATTEN"}),
+        "ASL101",
+        "/States/S/ItemReader/ReaderConfig",
+        "The field 'InputType' is required",
+    ),
+    "ATHENA_DATA without InputType": (
+        reader({"ManifestType": "ATHENA_DATA"}),
+        "ASL101",
+        "/States/S/ItemReader/ReaderConfig",
+        "the format of the data files",
+    ),
+    "S3_INVENTORY with InputType": (
+        reader({"ManifestType": "S3_INVENTORY", "InputType": "JSON"}),
+        "ASL115",
+        "/States/S/ItemReader/ReaderConfig",
+        "Field 'InputType' is not supported",
+    ),
     "InputType": (reader({"InputType": "XML"}), "ASL104", "/States/S/ItemReader/ReaderConfig/InputType", "CSV"),
     "CSV without header": (
         reader({"InputType": "CSV"}),

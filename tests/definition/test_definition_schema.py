@@ -19,6 +19,8 @@ STRUCTURAL = {"ASL101", "ASL102", "ASL103", "ASL104", "ASL105", "ASL106", "ASL10
 BEYOND = {
     # What depends on another field's value, or on the query language.
     "CSV without header",
+    "LOAD_AND_FLATTEN without InputType",
+    "ATHENA_DATA without InputType",
     "given headers missing",
     "batcher empty",
     "writer empty",

@@ -8,6 +8,11 @@ from asl_runner.definition.scopes import PROCESSORS, RawScope
 from asl_runner.expressions.environment import Json
 
 _DISTRIBUTED_ONLY = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
+_TYPED = (
+    ("Transformation", "LOAD_AND_FLATTEN", "the listed objects"),
+    ("ManifestType", "ATHENA_DATA", "the data files"),
+)
+"""What of a ReaderConfig needs an InputType besides, and of what that is the format."""
 _CSV_ONLY = ("CSVHeaderLocation", "CSVHeaders", "CSVDelimiter")
 
 
@@ -61,6 +66,13 @@ def _check_reader(reader: Json, path: Path, report: Report) -> None:
         report.add("ASL101", "The field 'CSVHeaderLocation' is required", here, key=True, hint="FIRST_ROW or GIVEN")
     if config.get("CSVHeaderLocation") == "GIVEN" and "CSVHeaders" not in config:
         report.add("ASL101", "These fields are required: [CSVHeaders]", here, key=True)
+    if config.get("ManifestType") == "S3_INVENTORY" and "InputType" in config:
+        hint = "a report of S3 Inventory is always CSV"
+        message = "Field 'InputType' is not supported"
+        report.add("ASL115", message, (*here, "InputType"), at=here, key=True, hint=hint)
+    for name, value, what in _TYPED:
+        if config.get(name) == value and kind is None:
+            report.add("ASL101", "The field 'InputType' is required", here, key=True, hint=f"the format of {what}")
     if kind in ("JSON", "JSONL", "PARQUET"):
         for name in _CSV_ONLY:
             if name in config:
