@@ -106,7 +106,7 @@ def show_progress(style: Literal["live", "plain"], workspace: Workspace, *, virt
     if style == "live":
         from asl_runner.cli.progress_live import LiveProgress
 
-        return Progress(LiveProgress(sys.stderr, workspace.local.job_progress, virtual=virtual))
+        return Progress(LiveProgress(sys.stderr, workspace.local.job_progress, workspace.map_counts, virtual=virtual))
     from asl_runner.cli.progress_plain import PlainProgress
 
-    return Progress(PlainProgress(sys.stderr, workspace.local.job_progress, virtual=virtual))
+    return Progress(PlainProgress(sys.stderr, workspace.local.job_progress, workspace.map_counts, virtual=virtual))

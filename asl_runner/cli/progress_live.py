@@ -19,6 +19,7 @@ from rich.text import Text
 
 from asl_runner.cli.format import duration, printable, reason, shorten
 from asl_runner.cli.jobs import JobNames, Jobs, short_name, short_value
+from asl_runner.cli.map_items import MapCounts, MapRuns
 from asl_runner.history.events import Event
 from asl_runner.history.views import VisitTracker
 from asl_runner.history.visits import ScopeView, Visit
@@ -79,10 +80,13 @@ class _Line:
 class LiveProgress:
     """Draws what a tracker knows, and the trials of tuning jobs beneath the state that runs them."""
 
-    def __init__(self, stream: IO[str], jobs: Jobs | None = None, *, virtual: bool = False) -> None:
+    def __init__(
+        self, stream: IO[str], jobs: Jobs | None = None, maps: MapCounts | None = None, *, virtual: bool = False
+    ) -> None:
         self._console = Console(file=stream, highlight=False, soft_wrap=False)
         self._tracker = VisitTracker(live=True)
         self._jobs = jobs
+        self._map_runs = MapRuns(maps)
         self._names = JobNames()
         self._virtual = virtual
         self._latest = 0.0
@@ -197,8 +201,8 @@ class LiveProgress:
 
     def _remark(self, visit: Visit, job: JobProgress | None) -> Text:
         parts: list[tuple[str, str]] = [] if job is None else list(_job_remark(job))
-        if visit.counts is not None:
-            counts = visit.counts
+        counts = visit.counts if visit.map_run is None else self._map_runs.counts(visit.map_run)
+        if counts is not None:
             total = f" of {counts.total:,}" if counts.total is not None else ""
             ended = counts.succeeded + counts.failed + counts.aborted
             parts.append((f"{ended:,}{total} done", "cyan" if visit.status == "RUNNING" else "dim"))

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from asl_runner.cli.format import duration, printable, reason
 from asl_runner.cli.jobs import JobName, JobNames, Jobs, ended, trial_line
+from asl_runner.cli.map_items import MapCounts, MapRuns
 from asl_runner.history.events import TERMINAL, Event
 
 if TYPE_CHECKING:
@@ -56,9 +57,12 @@ class PlainProgress:
     `virtual`: the execution's time is not this machine's, so trials are told at the time of the execution.
     """
 
-    def __init__(self, stream: IO[str], jobs: Jobs | None = None, *, virtual: bool = False) -> None:
+    def __init__(
+        self, stream: IO[str], jobs: Jobs | None = None, maps: MapCounts | None = None, *, virtual: bool = False
+    ) -> None:
         self._stream = stream
         self._jobs = jobs
+        self._map_runs = MapRuns(maps)
         self._virtual = virtual
         self._names = JobNames()
         self._told: set[str] = set()
@@ -93,6 +97,7 @@ class PlainProgress:
 
     def draw(self) -> None:
         self._tell_trials()
+        self._tell_map_runs()
         self._lines.sort(key=lambda line: line[0])
         lines = []
         for moment, text in self._lines:
@@ -129,6 +134,10 @@ class PlainProgress:
                 start = place.starts.get(place.state, 0)
                 place.starts[place.state] = start + 1
                 self._items[f"{scope}/{place.state}:{start}"] = _Items(place.state, details.get("length", 0))
+        elif kind in ("MapRunStarted", "MapRunRedriven"):
+            self._map_runs.opened(place.state, details["mapRunArn"])
+        elif kind in ("MapRunSucceeded", "MapRunFailed"):
+            self._map_runs.closed(place.state)
         elif kind.startswith("MapIteration"):
             self._count(event, kind.removeprefix("MapIteration"))
         elif kind in TERMINAL:
@@ -174,6 +183,11 @@ class PlainProgress:
             self._tell_log(named, job)
             if job.ended is not None:
                 self._done.add(named)
+
+    def _tell_map_runs(self) -> None:
+        """Lines for distributed Maps under way, seldom."""
+        moment = self._latest if self._virtual else time.time()
+        self._lines += [(moment, f"{state}  {text}") for state, text in self._map_runs.news()]
 
     def _tell_log(self, named: JobName, job: JobProgress) -> None:
         """What a job on AWS has printed since the last look, as far as it is kept."""

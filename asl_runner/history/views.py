@@ -87,6 +87,11 @@ class VisitTracker:
         if visit is not None:
             visit.counts = Counts(details.get("length"))
 
+    def _map_run_opened(self, event: Event, details: dict[str, Any]) -> None:
+        visit = self._scope(event).current
+        if visit is not None:
+            visit.map_run = details["mapRunArn"]
+
     def _begin_attempt(self, event: Event) -> Visit | None:
         visit = self._scope(event).current
         if visit is None:
@@ -271,6 +276,8 @@ def _handlers() -> dict[str, _Handler]:
         ("MapStateStarted", tracker._children_started),
         ("StateSucceeded", tracker._children_ended),
         ("StateFailed", tracker._children_ended),
+        ("MapRunStarted", tracker._map_run_opened),
+        ("MapRunRedriven", tracker._map_run_opened),
         ("MapRunSucceeded", tracker._answered),
         ("ExecutionStarted", tracker._execution_started),
         ("ExecutionRedriven", tracker._redriven),

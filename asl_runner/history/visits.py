@@ -56,6 +56,8 @@ class Visit(Struct):
     """The answer of the API call of a `.sync` or callback task, as JSON text; None in a live tracker."""
     attempts: list[Attempt] = []
     counts: Counts | None = None
+    map_run: str | None = None
+    """The ARN of the map run of a distributed Map's latest attempt; its children are executions, not counted here."""
     children: dict[str, ScopeView] = {}
     """Branches or iterations by scope, of every attempt; in a live tracker only those under way or failed."""
 

@@ -22,6 +22,7 @@ from asl_runner.expressions.json_text import compact, compact_bytes
 from asl_runner.history import map_runs
 from asl_runner.history.map_runs import ChildRecord, MapRunRecord
 from asl_runner.history.records import ExecutionRecord
+from asl_runner.history.visits import Counts
 from asl_runner.interpreter.errors import DATA_LIMIT_EXCEEDED, Failure
 from asl_runner.interpreter.map_runs import Batch, ChildEnd, MapRunRequest, MapRunSettings, MapRunStatus
 from asl_runner.workspace.map_results import MapResults, child_record
@@ -63,6 +64,8 @@ class LiveMapRun:
         self._changed: Callable[[], None] = lambda: None
         self._request = request
         self._total = (record.items, record.executions)
+        self.counts = Counts(record.items)
+        """How its items stand, those of a redriven one without what succeeded before."""
         self._is_exported = False
         self._unwritten = 0
         self._writing = asyncio.Lock()
@@ -107,6 +110,7 @@ class LiveMapRun:
         """There are at least so many of both; returns once that is kept."""
         before = self._total
         total = self._total = (max(items, before[0]), max(executions, before[1]))
+        self.counts.total = total[0]
         if total != before:
             await self._workspace.writable.change(lambda connection: map_runs.grow(connection, self.arn, *total))
 
@@ -138,6 +142,7 @@ class LiveMapRun:
         if self._request.input_bytes is not None and len(text) > self._request.input_bytes:
             raise _too_large(self._request.state.name)
         record = self._child_record(index, text, items)
+        self.counts.started += items
         before = self._unsuccessful.get(index)
         arn = before if before is not None and not self._express else record.arn
         try:
@@ -155,7 +160,9 @@ class LiveMapRun:
         if self._express:
             await self._keep_up()
         if outcome.status == "SUCCEEDED":
+            self.counts.succeeded += items
             return ChildEnd(True, msgspec.json.decode(outcome.output or b"null"))
+        self.counts.failed += items
         return ChildEnd(False, child_record(running.record))
 
     async def _begun(self, record: ExecutionRecord, input: Json, before: str | None, index: int) -> RunningExecution:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.definition.resource import Resource
     from asl_runner.expressions.environment import Json
+    from asl_runner.history.visits import Counts
     from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.map_runs import MapRunRequest
     from asl_runner.interpreter.ports import Clock
@@ -230,6 +231,11 @@ class Workspace:
     def map_run(self, arn: str) -> LiveMapRun | None:
         """The map run, if it is under way in this process."""
         return self._map_runs.get(arn)
+
+    def map_counts(self, arn: str) -> Counts | None:
+        """How the items of a map run stand that is under way in this process. From any thread."""
+        live = self._map_runs.get(arn)
+        return None if live is None else live.counts
 
     def _missing(self, activity: Resource, mocks: Mocks | None) -> str | None:
         from asl_runner.history import activities

@@ -16,6 +16,7 @@ from asl_runner.cli.progress_plain import LINES_AT_ONCE, PlainProgress
 from asl_runner.configuration import Configuration
 from asl_runner.definition import load
 from asl_runner.history.events import Event
+from asl_runner.history.visits import Counts
 from asl_runner.sagemaker.progress import JobProgress, TrialProgress
 from asl_runner.workspace import Workspace
 
@@ -269,3 +270,39 @@ def test_a_reason_is_one_line() -> None:
     assert reason("ValueError", '{"errorMessage": "bad é", "errorType": "ValueError"}') == "ValueError: bad é"
     assert reason("E", '{"not json') == 'E: {"not json'
     assert len(reason("E", "x" * 1000)) == 300
+
+
+def test_a_distributed_map_tells_how_its_items_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [
+        Event(1, 0, 0.0, "ExecutionStarted", {"input": b"{}", "roleArn": "r"}),
+        Event(2, 0, 0.0, "MapStateEntered", {"name": "Each", "input": b"{}"}),
+        Event(3, 2, 0.0, "MapStateStarted", {"length": 0}),
+        Event(4, 3, 0.0, "MapRunStarted", {"mapRunArn": "arn"}),
+    ]
+    end = [
+        Event(5, 4, 20.0, "MapRunSucceeded", None),
+        Event(6, 5, 20.0, "MapStateSucceeded", None),
+        Event(7, 4, 20.0, "MapStateExited", {"name": "Each", "output": b"{}"}),
+        Event(8, 7, 20.0, "ExecutionSucceeded", {"output": b"{}"}),
+    ]
+    found: dict[str, Counts] = {"arn": Counts(2_000, started=1_300, succeeded=1_200, failed=3)}
+    plain, live = io.StringIO(), Terminal()
+    passed = [0.0]
+    monkeypatch.setattr("asl_runner.cli.map_items.time.monotonic", lambda: passed[0])
+    for progress in (
+        PlainProgress(plain, None, found.get, virtual=True),
+        LiveProgress(live, None, found.get, virtual=True),
+    ):
+        found["arn"] = Counts(2_000, started=1_300, succeeded=1_200, failed=3)
+        progress.feed(events)
+        progress.draw()
+        passed[0] += 11.0
+        progress.draw()
+        found.clear()
+        progress.feed(end)
+        progress.finish()
+    assert "Each  1,203 of 2,000 items done, 3 failed" in plain.getvalue()
+    assert plain.getvalue().count("items done") == 1
+    assert "1,203 of 2,000 done" in live.getvalue()
+    assert "97 running" in live.getvalue()
+    assert "0 of 0" not in live.getvalue()
