@@ -16,7 +16,6 @@ from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
 from asl_runner.cli.subject import Subject, read_subject
-from asl_runner.definition.names import machine_name
 from asl_runner.endpoint.on_demand import served_for
 from asl_runner.errors import UsageError
 from asl_runner.history.records import ExecutionRecord
@@ -42,7 +41,9 @@ class Request(Struct, frozen=True, kw_only=True):
     mock_file: str | None
     case: str | None
     parameters: tuple[str, ...]
-    """Of a SageMaker pipeline: texts `NAME=VALUE`."""
+    """Of a SageMaker pipeline or a template: texts `NAME=VALUE`."""
+    machine: str | None
+    """The state machine of a template that has several."""
     steps: tuple[str, ...]
     """Of a SageMaker pipeline: those of a selective execution."""
     choice: Choice
@@ -56,13 +57,14 @@ def execute(request: Request) -> int:
         raise UsageError("Standard input cannot be both the definition and the input.")
     subject = read_subject(request)
     workspace = open_workspace(request.workspace, request.config, request.choice)
+    workspace = Workspace(subject.configured(workspace.configuration, workspace.directory), workspace.directory)
     if request.choice.uses:
         check_names(request.choice.uses, named_resources(subject.machine))
     style = choose_style(workspace.configuration.progress, quiet=request.quiet)
     asyncio = load_asyncio(tls=any(written_tasks(subject.machine)))
     # What is loaded by now stays: no collection needs to look at it again.
     gc.freeze()
-    record, interrupted = asyncio.run(_run(workspace, subject, request, style, _mocks(request)))
+    record, interrupted = asyncio.run(_run(workspace, subject, request, style, _mocks(request, subject.name)))
     with workspace:
         document = subject.document(workspace, record)
     _print(record, document, as_json=request.as_json, said=style != "none")
@@ -74,14 +76,14 @@ def execute(request: Request) -> int:
     return interrupted or EXIT_NOT_SUCCEEDED
 
 
-def _mocks(request: Request) -> Mocks | None:
+def _mocks(request: Request, name: str) -> Mocks | None:
     if request.mock_file is None:
         if request.case is not None:
             raise UsageError("--case names a test case of a mock file; say which with --mock FILE.")
         return None
     from asl_runner.resources.mocks.files import read_mocks
 
-    return read_mocks(Path(request.mock_file), machine_name(request.file), request.case)
+    return read_mocks(Path(request.mock_file), name, request.case)
 
 
 async def _run(

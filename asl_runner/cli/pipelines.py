@@ -13,6 +13,9 @@ from asl_runner.sagemaker.pipelines import read
 from asl_runner.workspace.pipelines.planning import checked_id, pipeline_name, plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asl_runner.configuration import Configuration
     from asl_runner.definition import Document
     from asl_runner.history.records import ExecutionRecord
     from asl_runner.resources.mocks.tasks import Mocks
@@ -63,6 +66,10 @@ class PipelineSubject:
             mocks=mocks,
         )
         return running
+
+    def configured(self, configuration: Configuration, directory: Path) -> Configuration:
+        """As it is."""
+        return configuration
 
     def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
         """The execution and its steps as the API of SageMaker shows them."""

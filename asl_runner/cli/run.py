@@ -17,8 +17,9 @@ from asl_runner.cli.options import chosen, complete_definition, target_options, 
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A parameter of a pipeline; repeatable.",
+    help="A parameter of a pipeline or template; repeatable.",
 )
+@click.option("--machine", metavar="NAME", help="The state machine to run, of a template that has several.")
 @click.option(
     "--step", "steps", multiple=True, metavar="NAME", help="Only this step of a pipeline, on the last run; repeatable."
 )
@@ -46,6 +47,7 @@ def command(
     input_: str | None,
     name: str | None,
     parameters: tuple[str, ...],
+    machine: str | None,
     steps: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -60,6 +62,8 @@ def command(
     """Run the state machine in FILE (JSON or YAML, - for standard input) and print its output.
 
     FILE may be a SageMaker Pipelines definition as well: its execution and steps are printed as the API shows them.
+    It may be what deploys the state machine, too: a SAM or CloudFormation template, a cdk.out, a Terraform plan or
+    state as JSON, or a Serverless file. Its substitutions are applied, and its functions run from their code.
     Progress goes to stderr, the output alone to stdout. The execution is kept: see list, describe and history.
 
     \b
@@ -73,6 +77,7 @@ def command(
       asl-runner run order.asl.json --input @order.json --name order-7
       asl-runner run nightly.asl.yaml --clock virtual --json
       asl-runner run pipeline.json -p MseThreshold=7.0
+      asl-runner run template.yaml --machine OrderMachine -p Stage=dev
       asl-runner run order.asl.json --mock mocks.json --case refused
       asl-runner run train.asl.json --use sagemaker=docker
       asl-runner run train.asl.json --target aws --use "Make features=local"
@@ -85,6 +90,7 @@ def command(
             input=input_,
             name=name,
             parameters=parameters,
+            machine=machine,
             steps=steps,
             as_json=as_json,
             quiet=quiet,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from asl_runner.cli.inputs import read_definition, read_input
@@ -10,12 +11,14 @@ from asl_runner.definition import InvalidDefinition, check_read, read_document
 from asl_runner.definition.model import StateMachine
 from asl_runner.definition.names import machine_name
 from asl_runner.definition.pipelines import is_pipeline
+from asl_runner.definition.templates.kind import is_template
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 from asl_runner.history.records import ExecutionExists
 
 if TYPE_CHECKING:
     from asl_runner.cli.execute import Request
+    from asl_runner.configuration import Configuration
     from asl_runner.history.records import ExecutionRecord
     from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
@@ -38,12 +41,19 @@ class Subject(Protocol):
     ) -> RunningExecution:
         """Starts it in a workspace. Raises as `Workspace.start` does."""
 
+    def configured(self, configuration: Configuration, directory: Path) -> Configuration:
+        """The configuration to run it with; `directory` is the workspace's."""
+
     def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
         """What is printed of it at its end; None for the execution's output."""
 
 
 def read_subject(request: Request) -> Subject:
     """What the command's arguments name. Raises `UsageError`, `InvalidDefinition`."""
+    if request.file != "-" and Path(request.file).is_dir():
+        from asl_runner.cli.templates import template_subject
+
+        return template_subject(request)
     document = read_document(read_definition(request.file), name="<stdin>" if request.file == "-" else None)
     if is_pipeline(document.value):
         if request.input is not None:
@@ -51,8 +61,14 @@ def read_subject(request: Request) -> Subject:
         from asl_runner.cli.pipelines import PipelineSubject
 
         return PipelineSubject(document, request.file, request.name, request.parameters, request.steps)
-    if request.parameters or request.steps:
-        raise UsageError(f"-p and --step are for SageMaker pipelines; {request.file} is not one. See --input.")
+    if is_template(document.value):
+        from asl_runner.cli.templates import template_subject
+
+        return template_subject(request)
+    if request.parameters or request.steps or request.machine:
+        raise UsageError(
+            f"-p, --machine and --step are for templates and SageMaker pipelines; {request.file} is neither."
+        )
     machine, diagnostics = check_read(document, warnings=False)
     if machine is None:
         raise InvalidDefinition(diagnostics, document.name)
@@ -87,6 +103,10 @@ class MachineSubject:
             )
         except ExecutionExists as taken:
             raise ExecutionExists(f"{taken}. Choose another --name, or none for a new one.") from None
+
+    def configured(self, configuration: Configuration, directory: Path) -> Configuration:
+        """As it is."""
+        return configuration
 
     def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
         """None: what is printed is the execution."""

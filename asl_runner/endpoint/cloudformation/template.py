@@ -5,12 +5,13 @@ Source: CloudFormation User Guide, "Template anatomy" and "Intrinsic function re
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
 import yaml
 from moto.cloudformation.exceptions import ValidationError
+
+from asl_runner.definition.templates.tagged import AliasInTemplate, read_tagged
 
 Template = dict[str, Any]
 
@@ -18,7 +19,10 @@ Template = dict[str, Any]
 def read_template(text: str) -> Template:
     """The template's data: `Fn::GetAtt` always `[resource, attribute]`. Raises moto's `ValidationError`."""
     try:
-        data = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)
+        data = read_tagged(text, aliases=False)
+    except AliasInTemplate as error:
+        message = "Template error: YAML aliases are not allowed in CloudFormation templates"
+        raise ValidationError(message=message) from error
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise ValidationError(message=f"Template format error: {_reason(error)}") from error
     if not isinstance(data, dict):
@@ -30,8 +34,8 @@ def read_template(text: str) -> Template:
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
             raise ValidationError(message=f"Template format error: [/Resources/{name}] Every Resources object must "
                                   "contain a Type member.")  # fmt: skip
-    uniform: Template = _uniform(data)
-    return uniform
+    template: Template = data
+    return template
 
 
 def parameters_of(template: Template, given: dict[str, Any]) -> dict[str, str]:
@@ -63,45 +67,3 @@ def _reason(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
     return f"YAML not well-formed.{where}" if isinstance(error, yaml.YAMLError) else "it is nested too deeply."
-
-
-def _uniform(value: Any) -> Any:
-    """Also what YAML's own forms allow: `Fn::GetAtt: "Name.Attribute"`, and attributes with dots in them."""
-    if isinstance(value, list):
-        return [_uniform(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    found = {str(key): _uniform(item) for key, item in value.items()}
-    if len(found) == 1 and "Fn::GetAtt" in found:
-        named = found["Fn::GetAtt"]
-        if isinstance(named, str):
-            return {"Fn::GetAtt": named.split(".", 1)}
-        if isinstance(named, list) and len(named) > 2 and all(isinstance(part, str) for part in named):
-            return {"Fn::GetAtt": [named[0], ".".join(named[1:])]}
-    return found
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain data and the short tags; a date stays the text it is. Aliases are none of CloudFormation's YAML."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise ValidationError(message="Template error: YAML aliases are not allowed in CloudFormation templates")
-        return super().compose_node(parent, index)
-
-
-def _short(loader: _Loader, suffix: str, node: Any) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-    for first, found in copy.copy(yaml.SafeLoader.yaml_implicit_resolvers).items()
-}
-_Loader.add_multi_constructor("!", _short)

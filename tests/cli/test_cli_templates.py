@@ -1,0 +1,85 @@
+"""`asl-runner run` on what deploys a state machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from command_line import asl_runner, write
+
+TEMPLATE = """\
+Parameters: {Word: {Type: String, Default: Hello}}
+Resources:
+  Greet:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src/greet/
+      Handler: app.run
+      Runtime: python3.11
+      Environment: {Variables: {WORD: !Ref Word}}
+  Shout:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: index.handler
+      Runtime: python3.11
+      InlineCode: |
+        def handler(event, context):
+            return event + "!"
+  Web:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: index.handler, Runtime: nodejs22.x, InlineCode: "exports.handler = 1"}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionUri: m.asl.yaml
+      DefinitionSubstitutions: {GreetArn: !GetAtt Greet.Arn, ShoutArn: !GetAtt Shout.Arn}
+"""
+MACHINE = """\
+StartAt: Greet
+States:
+  Greet: {Type: Task, Resource: "${GreetArn}", Next: Shout}
+  Shout: {Type: Task, Resource: "${ShoutArn}", End: true}
+"""
+CODE = "import os\ndef run(event, context):\n    return os.environ['WORD'] + ' ' + event\n"
+
+
+def project(folder: Path, template: str = TEMPLATE) -> None:
+    write(folder, "template.yaml", template)
+    write(folder, "m.asl.yaml", MACHINE)
+    write(folder, "src/greet/app.py", CODE)
+
+
+def test_its_functions_run_from_their_code(tmp_path: Path) -> None:
+    project(tmp_path)
+    ran = asl_runner(tmp_path, "run", "template.yaml", "-i", '"Ada"', "-p", "Word=Hi")
+    assert (ran.returncode, ran.stdout) == (0, '"Hi Ada!"\n'), ran.stderr
+    assert "Web is a nodejs22.x function; only Python runs here." in ran.stderr
+    assert "  Machine  " in asl_runner(tmp_path, "list").stdout
+
+
+def test_the_configuration_goes_before_the_template(tmp_path: Path) -> None:
+    project(tmp_path)
+    write(tmp_path, "own.py", "def handler(event, context):\n    return 'own ' + event\n")
+    write(tmp_path, "asl-runner.toml", '[functions]\n"Gree*" = "own.py"\n')
+    ran = asl_runner(tmp_path, "run", "-q", "template.yaml", "-i", '"Ada"')
+    assert (ran.returncode, ran.stdout) == (0, '"own Ada!"\n'), ran.stderr
+
+
+def test_several_machines_need_a_name(tmp_path: Path) -> None:
+    second = TEMPLATE + "  Other: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: m.asl.yaml}}\n"
+    project(tmp_path, second)
+    several = asl_runner(tmp_path, "run", "template.yaml")
+    assert (several.returncode, "say --machine with one of Machine, Other" in several.stderr) == (2, True)
+    unknown = asl_runner(tmp_path, "run", "template.yaml", "--machine", "Machin")
+    assert (unknown.returncode, "no state machine 'Machin': did you mean 'Machine'?" in unknown.stderr) == (2, True)
+    unfilled = asl_runner(tmp_path, "run", "template.yaml", "--machine", "Other")
+    assert (unfilled.returncode, "${GreetArn}" in unfilled.stderr) == (2, True)
+    named = asl_runner(tmp_path, "run", "-q", "template.yaml", "--machine", "Machine", "-i", '"Bo"')
+    assert named.stdout == '"Hello Bo!"\n'
+
+
+def test_what_is_no_template_takes_no_parameters(tmp_path: Path) -> None:
+    write(tmp_path, "m.asl.json", {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    ran = asl_runner(tmp_path, "run", "m.asl.json", "-p", "A=1")
+    assert (ran.returncode, "m.asl.json is neither" in ran.stderr) == (2, True)
+    folder = asl_runner(tmp_path, "run", ".")
+    assert (folder.returncode, "no cdk.out: it has no manifest.json" in folder.stderr) == (2, True)
