@@ -355,6 +355,35 @@ async def test_a_change_by_name_that_is_refused(tasks: OptimizedTasks, task: Mak
     assert problem in (failed.cause or "")
 
 
+class Fleets(AwsClients):
+    """EMR with fleets on two pages, which the emulation lacks."""
+
+    def __init__(self) -> None:
+        super().__init__("us-east-1", "http://127.0.0.1:1")
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def call(self, service: str, operation: Any, request: dict[str, Any], errors: Any) -> dict[str, Any]:
+        self.asked.append((operation.name, request))
+        if operation.name == "ListInstanceFleets" and "Marker" not in request:
+            return {"InstanceFleets": [{"Id": "if-1", "Name": "first"}], "Marker": "more"}
+        return {"InstanceFleets": [{"Id": "if-2", "Name": "core"}]}
+
+
+async def test_a_fleet_is_found_by_its_name_on_any_page(task: Make) -> None:
+    clients = Fleets()
+    change = {"ClusterId": "j", "InstanceFleetName": "core", "InstanceFleet": {"TargetSpotCapacity": 3}}
+    await OptimizedTasks(clients)(task("elasticmapreduce:modifyInstanceFleetByName", change))
+    clients.close()
+    assert clients.asked == [
+        ("ListInstanceFleets", {"ClusterId": "j"}),
+        ("ListInstanceFleets", {"ClusterId": "j", "Marker": "more"}),
+        (
+            "ModifyInstanceFleet",
+            {"ClusterId": "j", "InstanceFleet": {"TargetSpotCapacity": 3, "InstanceFleetId": "if-2"}},
+        ),
+    ]
+
+
 async def test_a_model_is_invoked_with_bodies_in_s3(tasks: OptimizedTasks, task: Make, clients: AwsClients) -> None:
     s3 = clients.client("s3")
     s3.create_bucket(Bucket="prompts")
