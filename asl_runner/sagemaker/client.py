@@ -225,6 +225,8 @@ class LocalSageMaker:
         operation = "CreateModel"
         wire = self._service.request(operation, request)
         rules.check_model(wire)
+        for package in model.packages(wire):
+            self._registry.describe({"ModelPackageName": package})
         return answer(operation, self._service.create(kinds.MODEL, wire, model.new_document, runs=False).document)
 
     def describe_model(self, **request: Any) -> Response:

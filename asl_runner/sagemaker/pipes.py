@@ -132,6 +132,9 @@ class Pipe:
         """Gives no more; returns when the thread has ended."""
         self._done.set()
         self._thread.join()
+        for path in self._base.parent.glob(f"{self._base.name}_*"):
+            if path.is_fifo():
+                path.unlink()
 
     def _path(self, epoch: int) -> Path:
         return self._base.with_name(f"{self._base.name}_{epoch}")

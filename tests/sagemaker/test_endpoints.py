@@ -272,3 +272,24 @@ def test_models_of_buckets_are_missed_when_the_endpoint_starts(client: LocalSage
     document = made(client, "live", "lost")
     assert document["EndpointStatus"] == "Failed"
     assert document["FailureReason"] == f"ClientError: Could not find model data at {url}."
+
+
+def test_a_version_of_the_registry_in_service(client: LocalSageMaker) -> None:
+    client.create_model_package_group(ModelPackageGroupName="group")
+    inference = {
+        "Containers": [{"Image": MINE, "Environment": {"NAME": "registered"}}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    arn = client.create_model_package(ModelPackageGroupName="group", InferenceSpecification=inference)[
+        "ModelPackageArn"
+    ]
+    client.create_model(ModelName="registered", PrimaryContainer={"ModelPackageName": arn})
+    assert made(client, "live", "registered")["EndpointStatus"] == "InService"
+    assert said(client, "live") == "registered(x)"
+    own = {"ModelPackageName": arn, "Environment": {"NAME": "renamed"}}
+    client.create_model(ModelName="renamed", Containers=[own])
+    made(client, "other", "renamed")
+    assert said(client, "other") == "renamed(x)"
+    with pytest.raises(ServiceError, match="does not exist"):
+        client.create_model(ModelName="none", PrimaryContainer={"ModelPackageName": f"{arn}9"})

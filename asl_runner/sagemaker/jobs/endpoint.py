@@ -134,7 +134,7 @@ class EndpointJob(Job):
             raise JobFailed("", kinds.MODEL.missing.format(arn=self.site.arn(kinds.MODEL, variant["ModelName"])))
         return ModelServer(
             self,
-            model.containers(found.document),
+            model.containers(self.site.records, found.document),
             {},
             self.site.slots.cores,
             variant.get("InstanceType", ""),

@@ -108,7 +108,7 @@ class TransformJob(Job):
         if record is None:
             arn = self.site.arn(kinds.MODEL, document["ModelName"])
             raise JobFailed("ClientError", kinds.MODEL.missing.format(arn=arn))
-        return model.containers(record.document)
+        return model.containers(self.site.records, record.document)
 
     def _transform(self, endpoint: ModelServer, objects: list[InputObject]) -> list[JobFailed]:
         """Writes the outputs, and only when all inputs were tried: a stopped job keeps none. The failures, in order."""
