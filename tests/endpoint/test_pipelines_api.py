@@ -231,7 +231,7 @@ def callback(name: str) -> dict[str, Any]:
     }
 
 
-def message(client: ClientFactory, arn: str) -> dict[str, Any]:
+def message(client: ClientFactory, arn: str, status: str = "Executing") -> dict[str, Any]:
     """The message of the Callback step of an execution."""
     sqs = client("sqs")
     end = time.monotonic() + 120
@@ -245,7 +245,7 @@ def message(client: ClientFactory, arn: str) -> dict[str, Any]:
             received = []
         for one in received:
             body: dict[str, Any] = json.loads(one["Body"])
-            if body["pipelineExecutionArn"] == arn:
+            if (body["pipelineExecutionArn"], body["status"]) == (arn, status):
                 return body
         time.sleep(0.05)
     raise AssertionError("no message came")
@@ -291,4 +291,5 @@ def test_a_stopped_execution(sagemaker: Any, client: ClientFactory) -> None:
     assert sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionArn"] == arn
     assert wait(sagemaker, arn)["PipelineExecutionStatus"] == "Stopped"
     assert steps(sagemaker, arn)[0]["StepStatus"] == "Stopped"
+    assert message(client, arn, "Stopping")["arguments"] == {"word": "hello"}
     assert code_of(lambda: sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn))[0] == "ConflictException"

@@ -24,6 +24,7 @@ from asl_runner.workspace.pipelines.planning import new_id, pipeline_name, plan
 from asl_runner.workspace.pipelines.records import PipelineExecution
 from asl_runner.workspace.pipelines.service import PipelineConflict
 
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 PAYLOAD = {"Payload": {"out": "x"}}
 
 
@@ -215,6 +216,34 @@ async def test_a_failed_execution_goes_on_where_it_failed(workspace: Workspace) 
     assert calls["T"] == 1
     with pytest.raises(PipelineConflict, match="this is Succeeded"):
         await workspace.pipelines.retry(execution)
+
+
+async def test_a_retried_job_has_a_name_of_its_own(workspace: Workspace) -> None:
+    """The first job keeps its name, as on AWS: another cannot be created under it."""
+    buckets = workspace.local.buckets
+    buckets.create_bucket("rows")
+    buckets.put("rows", "train/a.csv", b"1,2\n")
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://rows/train"}
+    step = training(
+        "T",
+        AlgorithmSpecification={"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+        HyperParameters={"num_round": "2", "eta": "7"},
+        InputDataConfig=[{"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}],
+        OutputDataConfig={"S3OutputPath": "s3://rows/models"},
+        ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5},
+        RoleArn="arn:aws:iam::123456789012:role/test",
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+    )
+    planned = plan(read(json.dumps(pipeline(step))), {})
+    execution, running = await workspace.pipelines.start("pipe", planned)
+    await running.result()
+    for _ in range(2):
+        running = await workspace.pipelines.retry(execution)
+        await running.result()
+        (view,) = workspace.pipelines.steps(execution)
+        assert "Hyperparameter eta" in view["FailureReason"]
+    jobs = await asyncio.to_thread(workspace.local.sagemaker.list_training_jobs)
+    assert len(jobs["TrainingJobSummaries"]) == 3
 
 
 async def test_a_stopped_execution(workspace: Workspace) -> None:

@@ -338,6 +338,17 @@ def test_models_lambdas_and_registrations() -> None:
     assert ran.input("M: describe") == {"ModelName": ran.input("M")["ModelName"]}
 
 
+def test_an_emr_step_runs_on_its_cluster() -> None:
+    config = {"HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["spark-submit"]}}
+    arguments = {"ClusterId": get("Parameters.P"), "StepConfig": config}
+    step = {"Name": "S", "Type": "EMR", "Arguments": arguments}
+    reader = function("F", id=get("Steps.S.Id"), cluster=get("Steps.S.ClusterId"))
+    answers = {"S": {"Step": {"Id": "s-1", "Name": "S"}}}
+    ran = run(pipeline(step, reader, parameters=parameter("String", "j-1")), answers, default=succeed)
+    assert ran.input("S") == {"ClusterId": "j-1", "Step": {"Name": "S", "ActionOnFailure": "CONTINUE", **config}}
+    assert ran.input("F")["Payload"] == {"id": "s-1", "cluster": "j-1"}
+
+
 def test_trials_are_listed_best_first_when_somebody_reads_them() -> None:
     objective = {"HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "m"}}
     tune = {"Name": "T", "Type": "Tuning", "Arguments": {"HyperParameterTuningJobConfig": objective}}

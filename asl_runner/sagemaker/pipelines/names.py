@@ -21,7 +21,8 @@ WANTED = "wanted?"
 EXECUTION_ID = "$states.input.Execution.PipelineExecutionId"
 _TOKEN = (
     "$substring($hash($states.context.State.Name & $states.context.State.EnteredTime & "
-    f"$string($states.context.State.RetryCount), 'SHA-256'), 0, {_TOKEN_LENGTH})"
+    "$states.context.State.RetryCount & '/' & $states.context.Execution.RedriveCount, 'SHA-256'), "
+    f"0, {_TOKEN_LENGTH})"
 )
 
 

@@ -17,7 +17,6 @@ from asl_runner.sagemaker.pipelines.names import WANTED
 Document = dict[str, Any]
 
 _REASON_LIMIT = 1024
-_REFUSED = ("SageMaker.AmazonSageMakerException", "SageMaker.ResourceLimitExceededException")
 
 
 def step_views(pipeline: Pipeline, events: Iterable[Event], *, stopping: bool = False) -> list[Document]:
@@ -90,7 +89,7 @@ def _reason(step: Step, visit: Visit) -> str:
         document = None
     if isinstance(document, dict) and document.get("FailureReason"):
         return str(document["FailureReason"])
-    if visit.error in _REFUSED and (job := KINDS[step.type].job):
+    if (visit.error or "").startswith("SageMaker.") and (job := KINDS[step.type].job):
         said = cause.partition(" (Service:")[0]
         return f"ClientError: Failed to invoke sagemaker:Create{job}. Error Details: {said}"
     return cause or visit.error or ""

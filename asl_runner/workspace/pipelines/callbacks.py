@@ -6,8 +6,9 @@ The token is short, as the service's: the beginning of the hash of Step Function
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -50,6 +51,27 @@ class Callbacks:
         if token not in self._waiting:
             raise NotFound(f"No Callback step waits for the token {token}.")
         return self._waiting[token]
+
+
+class Queues:
+    """The queues of Callback steps: the local SQS has none when it starts."""
+
+    def __init__(self, client: Callable[[], Any]) -> None:
+        """`client` gives boto3's `sqs` client; its calls block."""
+        self._client = client
+
+    def open(self, url: str) -> None:
+        """Makes the queue of a URL where it is missing."""
+        self._client().create_queue(QueueName=url.rstrip("/").rpartition("/")[2])
+
+    def tell_stopping(self, message: Mapping[str, Any]) -> None:
+        """Says in a second message that a step waits no longer. Source: developer guide, "Callback step"."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        body = msgspec.json.encode({**message["MessageBody"], "status": "Stopping"}).decode()
+        # Best effort: whoever listens may be gone with the queue when everything ends.
+        with suppress(BotoCoreError, ClientError):
+            self._client().send_message(QueueUrl=message["QueueUrl"], MessageBody=body)
 
 
 def outputs(step: Step, given: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker.pipelines import Pipeline, read
 from asl_runner.sagemaker.pipelines.step_views import properties, step_views
-from asl_runner.workspace.pipelines.callbacks import Callbacks
+from asl_runner.workspace.pipelines.callbacks import Callbacks, Queues
 from asl_runner.workspace.pipelines.planning import Plan, new_id, reused
 from asl_runner.workspace.pipelines.records import PipelineExecution, PipelineRecord, PipelineRecords
 from asl_runner.workspace.pipelines.tasks import PipelineTasks
@@ -244,18 +244,13 @@ class Pipelines:
             now=time.time,
             hit=lambda step, source: self._hit(execution, step, source),
             callbacks=self.callbacks,
-            open_queue=self._open_queue,
+            queues=Queues(lambda: self._workspace.local.clients.client("sqs")),
         )
 
     def _hit(self, execution: PipelineExecution, step: str, source: str) -> None:
         kept = self.records.execution(execution.pipeline, execution.id)
         if kept is not None:
             self.records.keep_execution(replace(kept, cache_hits={**kept.cache_hits, step: source}))
-
-    def _open_queue(self, url: str) -> None:
-        """Makes the queue of a Callback step: the local SQS is empty when it starts."""
-        sqs = self._workspace.local.clients.client("sqs")
-        sqs.create_queue(QueueName=url.rstrip("/").rpartition("/")[2])
 
 
 def selected_names(config: Mapping[str, Any] | None) -> Collection[str]:

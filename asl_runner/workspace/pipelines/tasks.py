@@ -10,7 +10,7 @@ from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.ports import TaskCall, Tasks
 from asl_runner.sagemaker.pipelines.caching import is_cached, key, lifetime
 from asl_runner.sagemaker.pipelines.document import Pipeline, Step
-from asl_runner.workspace.pipelines.callbacks import Callbacks
+from asl_runner.workspace.pipelines.callbacks import Callbacks, Queues
 from asl_runner.workspace.pipelines.records import CachedResult, PipelineRecords
 
 
@@ -29,17 +29,16 @@ class PipelineTasks:
         now: Callable[[], float],
         hit: Callable[[str, str], None],
         callbacks: Callbacks,
-        open_queue: Callable[[str], None],
+        queues: Queues,
     ) -> None:
         """`name` is the pipeline's, `arn` the execution's. `hit` is told of a step whose result is an earlier
-        execution's, with its ARN. `callbacks` knows the Callback steps that wait; `open_queue` makes the queue of one
-        where it is missing."""
+        execution's, with its ARN. `callbacks` knows the Callback steps that wait, `queues` where their messages go."""
         self._tasks = tasks
         self._steps = {step.name: step for step in pipeline.steps}
         self._records = records
         self._name, self._arn = name, arn
         self._now, self._hit = now, hit
-        self._callbacks, self._open_queue = callbacks, open_queue
+        self._callbacks, self._queues = callbacks, queues
         self._slots = asyncio.Semaphore(parallelism) if parallelism else None
 
     async def call(self, call: TaskCall) -> Json:
@@ -54,8 +53,12 @@ class PipelineTasks:
         if step.type != "Callback" or call.token is None or not isinstance(call.input, dict):
             return await self._tasks.call(call)
         with self._callbacks.open(step, self._arn, call.token):
-            await asyncio.to_thread(self._open_queue, str(call.input.get("QueueUrl")))
-            return await self._tasks.call(call)
+            await asyncio.to_thread(self._queues.open, str(call.input.get("QueueUrl")))
+            try:
+                return await self._tasks.call(call)
+            except asyncio.CancelledError:
+                await asyncio.to_thread(self._queues.tell_stopping, call.input)
+                raise
 
     async def _cached(self, step: Step, call: TaskCall) -> Json:
         wanted = key(step, call.input)
