@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from moto.cloudformation.exceptions import ValidationError
 from asl_runner.endpoint.cloudformation.kinds.base import Refused
 from asl_runner.endpoint.cloudformation.kinds.requests import to_request
 from asl_runner.endpoint.cloudformation.references import in_order, references
+from asl_runner.endpoint.cloudformation.stacks import Stacks
 from asl_runner.endpoint.cloudformation.template import parameters_of, read_template
 
 LEAVES = st.none() | st.booleans() | st.integers(-10, 10) | st.text(max_size=8)
@@ -104,6 +106,45 @@ def test_parameters_have_the_given_value_or_the_default() -> None:
         parameters_of(declared, {"Name": "x", "Other": "y"})
     with pytest.raises(ValidationError, match=r"Parameter 'Flag' must be one of AllowedValues: \[true, false\]"):
         parameters_of(declared, {"Name": "x", "Flag": "maybe"})
+
+
+NAMES = st.sampled_from(["A", "B", "AWS::Region", "AWS::NoValue", "Nobody"])
+FUNCTIONS = ["Ref", "Fn::GetAtt", "Fn::Sub", "Fn::Join", "Fn::If", "Fn::Select", "Fn::Split", "Fn::FindInMap"]
+CALLS = st.recursive(
+    NAMES | LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*FUNCTIONS, "Fn::Base64", "Fn::ImportValue", "Key"]), inner, max_size=1)
+    ),
+    max_leaves=8,
+)
+RESOURCES = st.fixed_dictionaries(
+    {"Type": st.just("AWS::CDK::Metadata")},
+    optional={"Properties": st.dictionaries(st.just("P"), CALLS) | CALLS, "Condition": NAMES, "DependsOn": NAMES},
+)
+TEMPLATES = st.fixed_dictionaries(
+    {"Resources": st.dictionaries(st.sampled_from(["A", "B"]), RESOURCES, min_size=1)},
+    optional={
+        "Conditions": st.dictionaries(st.sampled_from(["A", "C"]), CALLS, max_size=2),
+        "Outputs": st.dictionaries(st.just("O"), st.fixed_dictionaries({"Value": CALLS}, optional={"Export": CALLS})),
+        "Parameters": st.dictionaries(st.just("B"), st.fixed_dictionaries({"Type": NAMES, "Default": LEAVES})),
+    },
+)
+
+
+@given(TEMPLATES, TEMPLATES)
+def test_whatever_a_template_says_its_stack_comes_to_an_end(first: dict[str, Any], second: dict[str, Any]) -> None:
+    def nothing(_: str) -> Any:
+        raise AssertionError("nothing of these templates needs a service")
+
+    stacks = Stacks("us-east-1", "123456789012", home="us-east-1", client=nothing, template_at=nothing)
+    with suppress(ValidationError):
+        stacks.create_stack("any", json.dumps(first), {})
+    with suppress(ValidationError):
+        stacks.update_stack("any", json.dumps(second), None, [], None)
+    assert not [stack.status for stack in stacks.stacks.values() if stack.status.endswith("IN_PROGRESS")]
+    stacks.delete_stack("any")
+    assert not stacks.stacks
 
 
 def test_properties_become_a_request() -> None:

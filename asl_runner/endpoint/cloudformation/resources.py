@@ -24,7 +24,16 @@ class Names(ResourceMap):  # type: ignore[misc]
         """The resources, each after those it needs."""
         given = parameters_of(template, dict(parameters)) if template else {}
         super().__init__(template=template, parameters=given, **place)
-        self.load()
+        conditional = [*(template.get("Resources") or {}).values(), *(template.get("Outputs") or {}).values()]
+        named = {str(each["Condition"]) for each in conditional if "Condition" in each}
+        if unknown := sorted(named - (template.get("Conditions") or {}).keys()):
+            message = f"Template format error: Unresolved condition dependency {', '.join(unknown)}"
+            raise ValidationError(message=message)
+        try:
+            self.load()
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            message = f"Template error: parameters, mappings or conditions cannot be evaluated ({error!r})."
+            raise ValidationError(message=message) from error
 
     def __getitem__(self, name: str) -> Any:
         if name in self._parsed_resources:
@@ -57,7 +66,7 @@ class Names(ResourceMap):  # type: ignore[misc]
         """A part of the template with every function's value. Raises `Refused`, and moto's `ValidationError`."""
         try:
             return _without_none(clean_json(value, self))
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise Refused(f"Template error: a function cannot be evaluated ({error!r}).") from error
 
     def outputs(self) -> list[dict[str, Any]]:
@@ -67,11 +76,15 @@ class Names(ResourceMap):  # type: ignore[misc]
             if "Condition" in output and not self.lazy_condition_map[output["Condition"]]:
                 continue
             value = self.resolve(output.get("Value"))
-            export = self.resolve(output["Export"].get("Name")) if "Export" in output else None
-            found.append({
-                "OutputKey": name, "OutputValue": "" if value is None else str(value),
-                "Description": output.get("Description"), "ExportName": export,
-            })  # fmt: skip
+            export = self.resolve(output.get("Export"))
+            found.append(
+                {
+                    "OutputKey": name,
+                    "OutputValue": "" if value is None else str(value),
+                    "Description": output.get("Description"),
+                    "ExportName": export.get("Name") if isinstance(export, dict) else None,
+                }
+            )
         return found
 
     def validate_outputs(self) -> None:

@@ -45,4 +45,6 @@ def _translated(template: Template, parameters: dict[str, str], region: str) -> 
         reasons = " ".join(cause.message for cause in error.causes)
         message = f"Transform {SERVERLESS} failed with: {error.message} {reasons}"
         raise ValidationError(message=message) from error
+    finally:
+        translator.metrics.publish()  # To nobody; it complains of those that are not published.
     return {key: value for key, value in found.items() if key != "Transform"}

@@ -34,8 +34,18 @@ def read_template(text: str) -> Template:
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
             raise ValidationError(message=f"Template format error: [/Resources/{name}] Every Resources object must "
                                   "contain a Type member.")  # fmt: skip
+        _check_object(resource.get("Properties") or {}, f"/Resources/{name}/Properties")
+    for section in ("Parameters", "Mappings", "Conditions", "Outputs"):
+        _check_object(data.get(section) or {}, f"/{section}")
+        for name, each in (data.get(section) or {}).items():
+            _check_object(each, f"/{section}/{name}")
     template: Template = data
     return template
+
+
+def _check_object(value: Any, path: str) -> None:
+    if not isinstance(value, dict):
+        raise ValidationError(message=f"Template format error: [{path}] Expected an object.")
 
 
 def parameters_of(template: Template, given: dict[str, Any]) -> dict[str, str]:

@@ -48,7 +48,7 @@ class Change:
                 self._settle(name)
         try:
             self.outputs = self._names.outputs()
-        except (Refused, ServiceException) as error:
+        except Exception as error:
             raise Failed(reason_of(error)) from error
 
     def clean_up(self) -> bool:

@@ -114,5 +114,8 @@ class Recorded:
         """There is nothing to delete."""
 
 
-_SILENT = frozenset({"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"})
-"""Types that are nothing on AWS, either."""
+_SILENT = frozenset({
+    "AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle", "AWS::IAM::ServiceLinkedRole",
+    "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+})  # fmt: skip
+"""Types that are nothing on AWS, either, or only say who may do what; here nobody is kept out."""
