@@ -91,6 +91,29 @@ def test_a_refused_change_leaves_everything_as_it_was(client: ClientFactory) -> 
     cloudformation.delete_stack(StackName="steady")
 
 
+def test_a_version_that_two_resources_share_outlives_the_rollback(client: ClientFactory) -> None:
+    cloudformation, states = client("cloudformation"), client("stepfunctions")
+    cloudformation.create_stack(StackName="shared", TemplateBody=TEMPLATE)
+    found = outputs(described(cloudformation, "shared"))
+    template = TEMPLATE.replace(
+        "Outputs:",
+        """
+  Again:
+    Type: AWS::StepFunctions::StateMachineVersion
+    Properties: { StateMachineArn: !Ref Machine, StateMachineRevisionId: INITIAL }
+  Wrong:
+    Type: AWS::StepFunctions::StateMachine
+    DependsOn: Again
+    Properties: { RoleArn: !GetAtt Role.Arn, DefinitionString: "{}" }
+Outputs:""",
+    )
+    cloudformation.update_stack(StackName="shared", TemplateBody=template)
+    assert described(cloudformation, "shared")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert ended(states, found["Live"], '{"name": "Ada"}')["output"] == '"Hello Ada"'
+    assert len(states.list_state_machine_versions(stateMachineArn=found["Machine"])["stateMachineVersions"]) == 1
+    cloudformation.delete_stack(StackName="shared")
+
+
 def test_what_becomes_of_a_stack_that_fails_can_be_chosen(client: ClientFactory) -> None:
     cloudformation = client("cloudformation")
     wrong = one_resource("AWS::StepFunctions::StateMachine", RoleArn=ROLE, DefinitionString="{}")

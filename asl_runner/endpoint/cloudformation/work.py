@@ -135,12 +135,16 @@ class Change:
 
     def _forget(self, made: Resource) -> None:
         self._stack.held.pop(made.logical_resource_id, None)
-        if not made.found and not delete(self._stack, made, self._site):
-            raise Refused(f"{made.logical_resource_id} could not be deleted.")
+        self._discard(made)
 
     def _restore(self, held: Resource, made: Resource) -> None:
         self._stack.held[held.logical_resource_id] = held
-        if not made.found and not delete(self._stack, made, self._site):
+        self._discard(made)
+
+    def _discard(self, made: Resource) -> None:
+        """Deletes what the change has made, unless it was there before, or is another resource's, too."""
+        shared = made.physical_resource_id in {each.physical_resource_id for each in self._stack.held.values()}
+        if not made.found and not shared and not delete(self._stack, made, self._site):
             raise Refused(f"{made.logical_resource_id} could not be deleted.")
 
     def _revert(self, site: Site, held: Resource, made: Resource) -> None:
