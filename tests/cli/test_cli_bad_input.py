@@ -163,9 +163,9 @@ def test_resources_of_other_services_are_refused_before_the_start(tmp_path: Path
     machine["States"]["T"]["Resource"] = "arn:aws:states:::xray:getTraceSummaries"
     write(tmp_path, "m.asl.json", machine)
     refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "xray:getTraceSummaries is not available", "sagemaker")
-    machine["States"]["T"]["Resource"] = "arn:aws:states:::sagemaker:createEndpoint"
+    machine["States"]["T"]["Resource"] = "arn:aws:states:::sagemaker:createLabelingJob"
     write(tmp_path, "m.asl.json", machine)
-    refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "createEndpoint is not available", "createTrainingJob")
+    refused(asl_runner(tmp_path, "run", "m.asl.json"), 2, "createLabelingJob is not available", "createTrainingJob")
 
 
 def test_placeholders_of_a_template_are_refused(tmp_path: Path) -> None:
