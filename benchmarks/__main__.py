@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks.measure import Row
 
-GROUPS = ("interpreting", "mapping", "starting", "calling", "serving", "tuning")
+GROUPS = ("interpreting", "mapping", "starting", "calling", "serving", "testing", "tuning")
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from asl_runner.endpoint.on_demand import served_for
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Event
+from asl_runner.placement import Choice, Target
 from asl_runner.resources.mocks.shapes import Mode
 from asl_runner.resources.mocks.tasks import Mocks
 from asl_runner.testing.run import Run
@@ -86,6 +87,8 @@ class Asl:
         name: str | None = None,
         seed: str | None = None,
         validate: Mode = "STRICT",
+        target: Target | None = None,
+        uses: Mapping[str, Target] | None = None,
     ) -> Run:
         """Runs a definition: a file, a JSON or YAML text, a dict, or a machine already loaded.
 
@@ -95,6 +98,8 @@ class Asl:
         - `clock`: `virtual` lets waits, retries and deadlines pass at once; `now` is when it starts, an ISO time or
           seconds since the epoch.
         - `seed`: makes random numbers, UUIDs and jitter the same in every run.
+        - `target`, `uses`: where tasks that are not mocked run, as `--target` and `--use` of the command line: `local`,
+          `docker` or `aws` for all, and by name of service or state. The real clock is needed for what is elsewhere.
         - `validate`: how closely mocked results are compared with the service's API, as in TestState.
         """
         machine, file = self.load(definition), self._file(definition)
@@ -103,7 +108,8 @@ class Asl:
         given = Mocks(mocks, validate=validate) if isinstance(mocks, Mapping) else mocks
         events: list[Event] = []
         states = () if given is None else given.states
-        async with Workspace(self._configuration, self._directory) as workspace, served_for(workspace, machine, states):
+        placed = replace(self._configuration, chosen=Choice(target, uses or {}))
+        async with Workspace(placed, self._directory) as workspace, served_for(workspace, machine, states):
             running = await workspace.start(
                 machine,
                 {} if input is None else input,

@@ -22,8 +22,9 @@ Path: TypeAlias = "list[str | dict[str, list[Path]]]"
 class StateVisit:
     """One visit of a state."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, run: Run) -> None:
         self._visit = visit
+        self._run = run
 
     @property
     def state(self) -> str:
@@ -79,6 +80,19 @@ class StateVisit:
     def duration(self) -> float:
         """Seconds from entering to leaving, of the execution's clock."""
         return (self._visit.end or self._visit.start) - self._visit.start
+
+    @property
+    def stages(self) -> dict[str, Json]:
+        """The data after each stage the state has a field for, by the field's name, from `Input` to `Output`.
+
+        What a history does not keep is computed again by the same expressions.
+        """
+        from asl_runner.views.stages import stages_of, variables_at
+
+        run, visit = self._run, self._visit
+        own = [event for event in run.history[visit.entered - 1 : visit.exited] if event.scope == visit.scope]
+        found = stages_of(run.record, visit, variables_at(run.history, visit), own)
+        return {one["stage"]: one["data"] for one in found if "data" in one}
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.state!r} {self.status}>"
@@ -138,7 +152,7 @@ class Run:
 
     def visits(self, state: str | None = None) -> list[StateVisit]:
         """The visits of a state, or of all, in the order they were entered; children of distributed Maps included."""
-        found = [StateVisit(visit) for visit in _every(self.tree) if state in (None, visit.state)]
+        found = [StateVisit(visit, self) for visit in _every(self.tree) if state in (None, visit.state)]
         for runs in self.children.values():
             for run in runs:
                 found += run.visits(state)

@@ -182,3 +182,32 @@ def test_runs_side_by_side_in_one_loop(asl: Asl) -> None:
         return list(await asyncio.gather(*(asl.run_async(EACH, [n], mocks={"Work": n}) for n in range(3))))
 
     assert [run.output for run in asyncio.run(both())] == [[[n], [n]] for n in range(3)]
+
+
+def test_visits_tell_their_data_after_each_stage(asl: Asl) -> None:
+    work = task(
+        InputPath="$.order",
+        Parameters={"id.$": "$.id"},
+        ResultSelector={"ok.$": "$.state"},
+        ResultPath="$.work",
+        OutputPath="$.work",
+    )
+    run = asl.run(scope(Work=work), {"order": {"id": 7, "more": 1}}, mocks={"Work": {"state": True}})
+    assert run.visit("Work").stages == {
+        "Input": {"order": {"id": 7, "more": 1}},
+        "InputPath": {"id": 7, "more": 1},
+        "Parameters": {"id": 7},
+        "Result": {"state": True},
+        "ResultSelector": {"ok": True},
+        "ResultPath": {"order": {"id": 7, "more": 1}, "work": {"ok": True}},
+        "Output": {"ok": True},
+    }
+
+
+def test_tasks_are_placed_as_the_test_says(tmp_path: Path) -> None:
+    (tmp_path / "lambdas").mkdir()
+    (tmp_path / "lambdas" / "work.py").write_text("def handler(event, context):\n    return 1\n")
+    asl = Asl(tmp_path / "w", bases=[tmp_path])
+    assert asl.run(scope(Work=task()), target="local").output == 1
+    with pytest.raises(UsageError, match="Docker"):
+        asl.run(scope(Work=task()), uses={"lambda": "docker"})
