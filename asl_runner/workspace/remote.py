@@ -67,8 +67,11 @@ class AwsTarget:
 
     def job_progress(self, kind: str, name: str) -> JobProgress | None:
         """How a SageMaker job on AWS stood at the last look; None for one that was not looked at."""
-        progress: JobProgress | None = None if self._jobs is None else self._jobs.progress(kind, name)
-        return progress
+        own: JobProgress | None = None if self._jobs is None else self._jobs.progress(kind, name)
+        if own is not None:
+            return own
+        found = (target.job_progress(kind, name) for target in list(self._assuming.values()))
+        return next((progress for progress in found if progress is not None), None)
 
     async def assuming(self, call: TaskCall) -> AwsTarget:
         """The target whose calls are made as the role of the task's `Credentials`; this one where there is none.

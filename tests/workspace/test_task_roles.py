@@ -1,20 +1,18 @@
-"""Tasks on AWS in the role of their `Credentials`; a local AWS plays the real one."""
+"""Tasks on AWS in the role of their `Credentials`; moto plays AWS."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from moto.server import ThreadedMotoServer
 
 from asl_runner.definition.resource import parse_resource
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
 from asl_runner.resources.aws import models
 from asl_runner.resources.callback import TaskTokens
-from asl_runner.storage.buckets import Buckets
-from asl_runner.storage.server import LocalAws
 from asl_runner.workspace.remote import AwsTarget
 
 OWN = "arn:aws:iam::123456789012:role/own"
@@ -22,17 +20,20 @@ OTHER = "arn:aws:iam::123456789012:role/other"
 
 
 @pytest_asyncio.fixture
-async def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AwsTarget]:
-    """The target `aws`, by the user's settings at an endpoint of this machine."""
-    with LocalAws(Buckets(tmp_path / "s3")) as aws:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        models.session.cache_clear()
-        target = AwsTarget("us-east-1", TaskTokens, 0.1)
-        yield target
-        target.close()
-        models.session.cache_clear()
+async def target(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AwsTarget]:
+    """The target `aws`, by the user's settings at a server of this machine."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    models.session.cache_clear()
+    target = AwsTarget("us-east-1", TaskTokens, 0.1)
+    yield target
+    target.close()
+    models.session.cache_clear()
+    server.stop()
 
 
 def asking(credentials: Json = None, resource: str = "aws-sdk:sts:getCallerIdentity") -> TaskCall:
@@ -63,6 +64,23 @@ async def test_a_task_acts_as_its_role(target: AwsTarget) -> None:
     another = (await target.resources.call(asking({"RoleArn": f"{OTHER}2"})))["Arn"]
     assert another == "arn:aws:sts::123456789012:assumed-role/other2/asl-runner"
     assert "assumed-role" not in (await target.resources.call(asking()))["Arn"]
+
+
+async def test_progress_is_shown_of_jobs_in_other_roles_too(target: AwsTarget) -> None:
+    request = {
+        "TrainingJobName": "train",
+        "RoleArn": OTHER,
+        "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    call = asking({"RoleArn": OTHER}, "sagemaker:createTrainingJob.sync")
+    call.input = request
+    result = await target.resources.call(call)
+    assert result["TrainingJobStatus"] == "Completed"
+    assert target.job_progress("training", "train") is not None
+    assert target.job_progress("training", "none") is None
 
 
 async def test_a_role_that_may_not_be_assumed_fails_the_task(target: AwsTarget) -> None:
