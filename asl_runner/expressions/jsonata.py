@@ -10,7 +10,15 @@ from typing import NamedTuple, TypeAlias
 
 from asl_runner.expressions.environment import Environment, Evaluator, ExpressionError, ExpressionSyntaxError, Json
 from asl_runner.expressions.json_text import compact, type_name
-from asl_runner.expressions.jsonata_engine import UNDEFINED, EvaluationFailed, Program, Undefined, Unsupported, program
+from asl_runner.expressions.jsonata_engine import (
+    UNDEFINED,
+    EngineDefect,
+    EvaluationFailed,
+    Program,
+    Undefined,
+    Unsupported,
+    program,
+)
 from asl_runner.expressions.jsonata_syntax import enclosed, is_expression, simple_path
 from asl_runner.expressions.locations import LocatedSyntaxError, Location
 
@@ -74,6 +82,8 @@ def _by_engine(expression: str, field: str) -> Evaluator:
         except EvaluationFailed as problem:
             tail = f". {problem.code}: {problem.text}" if problem.code else f": {problem.text}"
             raise _failure(expression, field, f"threw an error during evaluation{tail}") from problem
+        except EngineDefect as defect:
+            raise _failure(expression, field, f"threw an internal error during evaluation. {defect}") from defect
         except Unsupported:
             raise _failure(expression, field, "returned an unsupported result type.") from None
         if value is UNDEFINED:

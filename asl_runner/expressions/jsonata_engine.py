@@ -1,20 +1,19 @@
-"""Evaluation by jsonata2py: expressions compiled on first use and cached by text, its errors in jsonata's words."""
+"""Evaluation by jsonata2py: expressions translated on first use and cached by text, run under `jsonata_guard`."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import Any, Final
 
 from asl_runner.expressions.environment import Environment, Json
-from asl_runner.expressions.jsonata_functions import FUNCTION_NAMES, functions_for
-from asl_runner.expressions.jsonata_syntax import RENAMED, Source, parse_jsonata
+from asl_runner.expressions.intrinsic_functions import ArgumentProblem
+from asl_runner.expressions.jsonata_guard import STACK_OVERFLOW, Evaluation, TooFar, guarded
+from asl_runner.expressions.jsonata_syntax import Source, parse_jsonata
+from asl_runner.expressions.jsonata_values import Unsupported, as_json
 
-if TYPE_CHECKING:
-    from jsonata2py import CompiledExpression
-
-TIME_LIMIT_MS = 5_000
-"""An evaluation that takes longer fails."""
+__all__ = ["UNDEFINED", "EngineDefect", "EvaluationFailed", "Program", "Undefined", "Unsupported", "program"]
 
 
 class Undefined:
@@ -31,12 +30,8 @@ UNDEFINED: Final = Undefined()
 """What an expression gives that finds nothing; JSON null is `None`."""
 
 
-class Unsupported(Exception):
-    """The result is no JSON value: a function or a regular expression."""
-
-
 class EvaluationFailed(Exception):
-    """The engine stopped with an error; `code` is JSONata's, None for a function of Step Functions."""
+    """The engine stopped with an error; `code` is JSONata's, None for a limit or a function of Step Functions."""
 
     def __init__(self, code: str | None, text: str) -> None:
         super().__init__(text)
@@ -44,117 +39,88 @@ class EvaluationFailed(Exception):
         self.text = text
 
 
-# Texts of jsonata-js 2.0.6 without places to fill in, where the engine words them differently.
-_MESSAGES = {
-    "T1006": "Attempted to invoke a non-function",
-    "T1008": "Attempted to partially apply a non-function",
-    "T2006": "The right side of the function application operator ~> must be a function",
-    "T2008": "The expressions within an order-by clause must evaluate to numeric or string values",
-    "D3010": "Second argument of replace function cannot be an empty string",
-    "D3011": "Fourth argument of replace function must evaluate to a positive number",
-    "D3012": "Attempted to replace a matched string with a non-string value",
-    "D3020": "Third argument of split function must evaluate to a positive number",
-    "D3040": "Third argument of match function must evaluate to a positive number",
-    "D3138": "The $single() function expected exactly 1 matching result.  Instead it matched more.",
-    "D3139": "The $single() function expected exactly 1 matching result.  Instead it matched 0.",
-}
-_OPERATOR = re.compile(r"^(The (?:left|right) side of the )(\S+)( operator)")
+class EngineDefect(Exception):
+    """The engine broke on an expression, which is not the expression's fault; the text is Python's."""
 
 
 class Program:
-    """One expression, compiled when it is first evaluated."""
+    """One expression, translated when it is first evaluated."""
 
-    __slots__ = ("_bindings", "_engine", "_errors", "_functions", "_missing", "_names", "_source")
+    __slots__ = ("_begin", "_current", "_end", "_entry", "_error", "_generated", "_missing", "_source")
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        original = {renamed: name for name, renamed in RENAMED.items()}
-        self._names = tuple((name, original.get(name, name)) for name in source.variables)
-        self._functions = source.variables & FUNCTION_NAMES
-        self._engine: CompiledExpression | None = None
-        self._bindings: Any = None
-        self._missing: Any = None
-        self._errors: Any = None
+        self._entry: Callable[[Any], Any] | None = None
+        self._generated = ""
 
-    def evaluate(self, states: Json, env: Environment) -> Json | Undefined:
+    def evaluate(self, states: Json, env: Environment, context: Json | Undefined = UNDEFINED) -> Json | Undefined:
         """The value with `$states` and the workflow variables bound; shares structure with them.
 
-        Raises `EvaluationFailed` or `Unsupported`.
+        `context` is the context item, which expressions of a state machine do not have. Raises `EvaluationFailed`,
+        `Unsupported` or `EngineDefect`.
         """
-        engine = self._engine or self._load()
-        missing = self._missing
-        bindings = self._bindings()
-        variables = env.variables
-        for name, variable in self._names:
-            if variable == "states":
-                bindings.bind_value(name, states)
-            elif variable in variables:
-                bindings.bind_value(name, variables[variable])
-        if self._functions:
-            bindings.bind_functions(functions_for(self._functions, env, missing, _format_millis))
+        if self._source.failure is not None:
+            raise EvaluationFailed(*self._source.failure)
         try:
-            result = engine.evaluate(missing, bindings)
-        except self._errors as problem:
-            raise EvaluationFailed(problem.error_code, _text(problem.error_code, problem.message)) from problem
+            return guarded(Evaluation(states, env, context), self._run)
+        except TooFar as limit:
+            raise EvaluationFailed(None, str(limit)) from None
+        except ArgumentProblem as problem:
+            raise EvaluationFailed(None, str(problem)) from problem
+        except (ArithmeticError, ValueError) as problem:
+            # What Python says to numbers that are too large for a function of the engine, or for a date.
+            raise EvaluationFailed("D1001", "Number out of range: null") from problem
+        except (TypeError, LookupError, NameError, AttributeError, AssertionError) as defect:
+            raise EngineDefect(f"{type(defect).__name__}: {defect}") from defect
+
+    def _run(self, evaluation: Evaluation) -> Json | Undefined:
+        entry = self._entry or self._load()
+        missing = self._missing
+        self._current.set(evaluation)
+        self._begin(None, None, 0)
+        try:
+            result = entry(missing if evaluation.context is UNDEFINED else evaluation.context)
+        except self._error as problem:
+            raise self._failure(problem) from problem
+        finally:
+            self._end()
         if result is missing:
             return UNDEFINED
-        if self._source.makes_functions:
-            _refuse_functions(result)
-        return result
+        if not self._source.constructs:
+            return result
+        return as_json(result, chain(evaluation.states.values(), evaluation.env.variables.values()))
 
-    def _load(self) -> CompiledExpression:
-        import jsonata2py
+    def _failure(self, problem: Any) -> Exception:
+        from asl_runner.expressions.jsonata_messages import text_of
 
-        self._bindings = jsonata2py.JsonataBindings
-        self._missing = jsonata2py.MISSING
-        self._errors = jsonata2py.JsonataError
-        engine = jsonata2py.compile(self._source.text)
-        engine.set_timeout(TIME_LIMIT_MS)
-        self._engine = engine
-        return engine
+        if problem.error_code == "U1001":
+            return TooFar(STACK_OVERFLOW)
+        text = text_of(problem.error_code, problem.message, problem.__traceback__, self._generated)
+        return EvaluationFailed(problem.error_code, text)
+
+    def _load(self) -> Callable[[Any], Any]:
+        from jsonata2py import MISSING
+        from jsonata2py.errors import JsonataError
+        from jsonata2py.runtime.context import begin_evaluation, end_evaluation
+
+        from asl_runner.expressions.jsonata_runtime import current
+        from asl_runner.expressions.jsonata_translation import translate
+
+        self._missing = MISSING
+        self._error = JsonataError
+        self._current = current
+        self._begin, self._end = begin_evaluation, end_evaluation
+        try:
+            self._entry, self._generated = translate(self._source.text)
+        except JsonataError as problem:
+            raise self._failure(problem) from problem
+        return self._entry
 
 
 @lru_cache(maxsize=8192)
-def program(expression: str) -> Program:
-    """The program of an expression, one for all places it stands in.
+def program(expression: str, context: bool = False) -> Program:
+    """The program of an expression, one for all places it stands in; `context` as for `parse_jsonata`.
 
     Raises `ExpressionSyntaxError`.
     """
-    return Program(parse_jsonata(expression))
-
-
-@lru_cache(maxsize=4)
-def _formatter(arguments: int) -> CompiledExpression:
-    import jsonata2py
-
-    names = ("$millis_", "$picture", "$timezone")[:arguments]
-    return jsonata2py.compile(f"$fromMillis({', '.join(names)})")
-
-
-def _format_millis(millis: int, *how: Any) -> Any:
-    """JSONata's `$fromMillis(millis, picture, timezone)`, whose last two may be missing."""
-    import jsonata2py
-
-    given = [argument for argument in how[:2] if argument is not jsonata2py.MISSING]
-    bindings = jsonata2py.JsonataBindings()
-    for name, value in zip(("millis_", "picture", "timezone"), (millis, *given), strict=False):
-        bindings.bind_value(name, value)
-    return _formatter(1 + len(given)).evaluate(jsonata2py.MISSING, bindings)
-
-
-def _text(code: str | None, message: str) -> str:
-    if code in _MESSAGES:
-        return _MESSAGES[code]
-    return _OPERATOR.sub(r'\1"\2"\3', message)
-
-
-def _refuse_functions(result: Any) -> None:
-    pending = [result]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            pending.extend(value.values())
-        elif isinstance(value, list):
-            pending.extend(value)
-        elif value is not None and not isinstance(value, (str, int, float)):
-            raise Unsupported
+    return Program(parse_jsonata(expression, context))

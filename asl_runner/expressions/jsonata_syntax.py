@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from asl_runner.expressions.environment import ExpressionSyntaxError
+from asl_runner.expressions.jsonata_functions import FUNCTIONS
+from asl_runner.expressions.jsonata_guard import DEPTH_LIMIT, STACK_OVERFLOW, Evaluation, TooFar, guarded
 
 INVALID = "INVALID_JSONATA_EXPRESSION"
 UNSUPPORTED = "UNSUPPORTED_JSONATA_EXPRESSION"
@@ -46,20 +47,19 @@ class Source(NamedTuple):
 
     text: str
     """As the engine gets it: names that Step Functions gives another meaning are renamed."""
-    variables: frozenset[str]
-    """Names that stand after a `$`, without it, renamed ones included."""
-    makes_functions: bool
-    """Whether a function may be part of the result."""
+    constructs: bool
+    """Whether it makes values that its data did not hold: objects, arrays, functions, numbers."""
+    failure: tuple[str | None, str] | None = None
+    """Code and text of the error that evaluating it is bound to end with."""
 
 
-RENAMED = {
-    "random": "aslRunnerRandom",
-    "eval": "aslRunnerEval",
-    "now": "aslRunnerNow",
-    "millis": "aslRunnerMillis",
-}
-"""Built-ins of the engine that Step Functions replaces or takes away, and those that read the machine's clock; a bound
-function cannot replace a built-in."""
+LONGEST_PATH = 180
+"""Steps of a path, each of which is a pair of parentheses in its translation: Python nests fewer than 200."""
+
+RENAMED = {"random": "aslRunnerRandom"}
+"""Functions of JSONata that take other arguments in Step Functions; the engine checks those of its own."""
+
+ORIGINAL = {renamed: name for name, renamed in RENAMED.items()}
 
 
 def simple_path(expression: str) -> tuple[str, ...] | None:
@@ -90,11 +90,18 @@ def enclosed(text: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=8192)
-def parse_jsonata(expression: str) -> Source:
-    """Check an expression, given without `{% %}`.
+def parse_jsonata(expression: str, context: bool = False) -> Source:
+    """Check an expression, given without `{% %}`; with `context` it is evaluated on a context item, as JSONata is.
 
     Raises `JsonataSyntaxError` with JSONata's own message, or with AWS's for what it does not support.
     """
+    try:
+        return guarded(Evaluation({}, None, None), lambda _: _parsed(expression, context))
+    except TooFar as limit:
+        return Source(expression, False, (None, str(limit)))
+
+
+def _parsed(expression: str, context: bool) -> Source:
     from jsonata2py.errors import JsonataError
     from jsonata2py.parser.lexer import Lexer
     from jsonata2py.parser.parser import Parser
@@ -103,20 +110,29 @@ def parse_jsonata(expression: str) -> Source:
         tokens = Lexer.tokenize(expression)
         tree = Parser.parse(expression)
     except JsonataError as problem:
+        if str(problem.error_code).startswith("T"):
+            # The engine sees while it parses what JSONata sees when it gets there.
+            return Source(expression, False, (problem.error_code, _bare(problem.message)))
         at = max(getattr(problem, "position", 0), 0)
         raise JsonataSyntaxError(_jsonata_text(problem.message, expression, at), expression, at, INVALID) from None
-    except RecursionError:
-        raise JsonataSyntaxError("The expression is too deeply nested", expression, 0, INVALID) from None
-    _refuse_new_operators(expression, tokens)
-    for name in _top_level_references(tree, False):
-        message = f"Reference to '{name}' at the top level is not supported."
-        raise JsonataSyntaxError(message, expression, max(expression.find(name), 0), UNSUPPORTED)
-    return _source(expression, tokens)
+    _refuse_new_operators(expression, tokens, tree)
+    if not context:
+        for name in _top_level_references(tree, False):
+            message = f"Reference to '{name}' at the top level is not supported."
+            if name == "$$":
+                message = "Reference to '$$' is not supported."
+            raise JsonataSyntaxError(message, expression, max(expression.find(name), 0), UNSUPPORTED)
+    failure = (None, STACK_OVERFLOW) if _depth(tree) > DEPTH_LIMIT else None
+    return Source(_renamed(expression, tokens), not _only_selects(tree), failure)
+
+
+def _bare(message: str) -> str:
+    return _POSITION.sub("", _CODE.sub("", message))
 
 
 def _jsonata_text(message: str, expression: str, at: int) -> str:
     """The engine's parser message in the words of jsonata-js."""
-    text = _POSITION.sub("", _CODE.sub("", message))
+    text = _bare(message)
     if match := _EXPECTED.fullmatch(text):
         wanted, found = match.group(1), match.group(2)
         wanted = _SYMBOLS.get(wanted, wanted.lower())
@@ -130,36 +146,75 @@ def _jsonata_text(message: str, expression: str, at: int) -> str:
     return text
 
 
-def _refuse_new_operators(expression: str, tokens: list[Any]) -> None:
+def _refuse_new_operators(expression: str, tokens: list[Any], tree: Any) -> None:
     """JSONata 2.1 added `?:` and `??`, which 2.0.6 reads as a `?` followed by something that begins no expression."""
+    if not any(type(node).__name__ in ("ElvisExpr", "CoalesceExpr") for node in _nodes(tree)):
+        return
     for token in tokens:
-        if token.type.name in ("QUESTION_COLON", "QUESTION_QUESTION"):
+        if token.type.name not in ("QUESTION_COLON", "QUESTION_QUESTION"):
+            continue
+        # `<s?:s>` is the signature of a function.
+        if not _SIGNATURE_END.match(expression, token.position):
             symbol = ":" if token.type.name == "QUESTION_COLON" else "?"
             message = f'The symbol "{symbol}" cannot be used as a unary operator'
             raise JsonataSyntaxError(message, expression, token.position + 1, INVALID)
 
 
-def _source(expression: str, tokens: list[Any]) -> Source:
+_SIGNATURE_END = re.compile(r"\?:[\w<>()]*>\s*\{")
+
+
+def _renamed(expression: str, tokens: list[Any]) -> str:
+    """The expression with the functions of `RENAMED` under their other names."""
     parts: list[str] = []
-    names: set[str] = set()
     copied = 0
-    calls = 0
-    for token, following in itertools.pairwise(tokens):
-        if token.type.name != "VARIABLE":
-            continue
-        name = RENAMED.get(token.value, token.value)
-        names.add(name)
-        calls += following.type.name == "LPAREN" or token.value == "states"
-        parts += [expression[copied : token.position + 1], name]
-        copied = token.position + 1 + len(token.value)
-    uses = sum(token.type.name == "VARIABLE" for token in tokens)
-    kinds = {token.type.name for token in tokens}
-    makes_functions = (
-        uses > calls
-        or bool(kinds & {"REGEX", "PIPE", "TILDE_GT", "QUESTION"})
-        or any(token.type.name == "IDENTIFIER" and token.value in ("function", "λ") for token in tokens)
-    )
-    return Source("".join(parts) + expression[copied:], frozenset(names), makes_functions)
+    for token in tokens:
+        if token.type.name == "VARIABLE" and token.value in RENAMED:
+            parts += [expression[copied : token.position + 1], RENAMED[token.value]]
+            copied = token.position + 1 + len(token.value)
+    return "".join(parts) + expression[copied:]
+
+
+_LITERALS = ("StringLiteral", "NumberLiteral", "BooleanLiteral", "NullLiteral")
+_STEPS = ("FieldRef", "WildcardStep", "DescendantStep", "ParentStep", "ContextRef", "RootRef")
+_CHOICES = ("PathExpr", "PredicateExpr", "ArraySubscript", "SortExpr", "SortKey", "ConditionalExpr")
+_SELECTING = frozenset((*_LITERALS, *_STEPS, *_CHOICES, "Parenthesized", "Block"))
+_COMPARING = frozenset(("=", "!=", "<", "<=", ">", ">=", "and", "or", "in", "&"))
+
+
+def _only_selects(tree: Any) -> bool:
+    """Whether everything an expression can give is part of its data, a literal, a string or a boolean."""
+    from jsonata2py.runtime.core import builtin_value
+
+    for node in _nodes(tree):
+        kind = type(node).__name__
+        if kind == "VariableRef":
+            if node.name in FUNCTIONS or builtin_value(node.name):
+                return False
+        elif kind not in _SELECTING and not (kind == "BinaryOp" and node.op in _COMPARING):
+            return False
+    return True
+
+
+def _nodes(tree: Any) -> Iterator[Any]:
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        for _, child in _children(node):
+            pending.extend(child if isinstance(child, list) else [child])
+
+
+def _depth(node: Any) -> int:
+    """How deeply an expression nests, a sum of n terms being n deep (measured at the service)."""
+    if type(node).__name__ == "ChainExpr":
+        return len(node.steps) - 1 + max(map(_depth, node.steps))
+    if type(node).__name__ == "PathExpr" and len(node.steps) > LONGEST_PATH:
+        return DEPTH_LIMIT + 1
+    deepest = 0
+    for _, child in _children(node):
+        for item in child if isinstance(child, list) else [child]:
+            deepest = max(deepest, _depth(item))
+    return deepest + 1
 
 
 # What is evaluated once per item, with that item as context: everything but the source of these nodes.
@@ -169,7 +224,6 @@ _SOURCES = {
     "SortExpr": "source",
     "GroupByExpr": "source",
     "TransformExpr": "source",
-    "Lambda": "",
     "TransformLambda": "",
 }
 

@@ -49,6 +49,19 @@ STATES: dict[str, Any] = {
         ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
         ("$range(0, 6, 2)", [0, 2, 4, 6]),
         ("$range(1, 9, 9)", 1),
+        ("$range(-1.7, 2, 1)", [-1, 0, 1, 2]),
+        ("$range(5, 1, -2)", [5, 3, 1]),
+        ("$partition([1, 2, 3], 2.9)", [[1, 2], [3]]),
+        ("1/0", "Infinity"),
+        ("[-1/0]", ["-Infinity"]),
+        ("{'k': 1e308 * 10}", {"k": "Infinity"}),
+        ("($f := function($n) { $n > 3 ? $n : $f($n + 1) }; $map([1, 2], function($i) { $f($i) }))", [4, 4]),
+        ("($f := function($n) { $n > 3 ? $n : $f($n + 1) }; 1 ~> $f)", 4),
+        ("($f := function($n) { $n > 3 ? $n : $f($n + 1) }; $g := $f ~> $string; $g(1))", "4"),
+        ("($f := function($n) { $n > 3 ? false : $f($n + 1) }; $count($filter([1, 2], function($i) { $f($i) })))", 0),
+        ("($f := function($a)<s?:s> { $string($a) }; $f('x'))", "x"),
+        ("$map([1, 2], $string)", ["1", "2"]),
+        ("$map(['1', '2'], $parse)", [1, 2]),
         ("$hash('input', 'SHA-1')", "140f86aae51ab9e1cda9b4254fe98a74eb54c1a1"),
         ("$parse('{\"a\": 1}').a", 1),
         ("$parse('-0')", 0),
@@ -81,6 +94,7 @@ def test_undefined_is_not_null() -> None:
         ("$toMillis($now()) = $millis()", True),
         ("$map([1, 2], function($x) { $millis() + $x })", [1_700_000_000_124, 1_700_000_000_125]),
         ("$fromMillis(0)", "1970-01-01T00:00:00.000Z"),
+        ("$fromMillis($toMillis('13:45', '[H]:[m]'))", "2023-11-14T13:45:00.000Z"),
     ],
 )
 def test_the_time_comes_from_the_environment(expression: str, value: Any) -> None:
@@ -88,7 +102,7 @@ def test_the_time_comes_from_the_environment(expression: str, value: Any) -> Non
 
 
 def test_random_values_come_from_the_environment() -> None:
-    for text in ("$uuid()", "$random()"):
+    for text in ("$uuid()", "$random()", "$shuffle([1..100])", "[1, 2] ~> $map(function($v) { $random() })"):
         evaluate = compile_jsonata(text, "Output")
         assert evaluate(STATES, Surroundings()) == evaluate(STATES, Surroundings())
         env = Surroundings()
@@ -106,6 +120,30 @@ def test_random_values_come_from_the_environment() -> None:
             "threw an error during evaluation. T1006: Attempted to invoke a non-function",
         ),
         ("$eval('1+1')", "threw an error during evaluation. T1006: Attempted to invoke a non-function"),
+        ("[1] ~> $eval", "threw an error during evaluation. T2006: The right side of the function application operator "
+         "~> must be a function"),
+        ("sum(1)", "threw an error during evaluation. T1005: Attempted to invoke a non-function. Did you mean $sum?"),
+        ("$partition([], 2)", "returned nothing (undefined)."),
+        ("$partition([1], 0)", "returned nothing (undefined)."),
+        ("$partition([1], -1)", "threw an error during evaluation: The second argument of $partition must be a "
+         "positive integer"),
+        ("$range(1, 5)", "returned nothing (undefined)."),
+        ("$range(1, 5, -1)", "returned nothing (undefined)."),
+        ("$hash('a')", "returned nothing (undefined)."),
+        ("$abs('x')", 'threw an error during evaluation. T0410: Argument 1 of function "abs" does not match function '
+         "signature"),
+        ("$string($sum(['a']))", 'threw an error during evaluation. T0412: Argument 1 of function "sum" must be an '
+         'array of "numbers"'),
+        ("1 < 'a'", 'threw an error during evaluation. T2009: The values 1 and "a" either side of operator "<" must be '
+         "of the same data type"),
+        ("$number('x')", 'threw an error during evaluation. D3030: Unable to cast value to a number: "x"'),
+        ("$toMillis('x')", "threw an error during evaluation. D3110: The argument of the toMillis function must be an "
+         'ISO 8601 formatted timestamp. Given "x"'),
+        ("$formatNumber(1, 'x')", "threw an error during evaluation. D3086: The sub-picture must not contain a passive "
+         "character that is preceded by an active character and that is followed by another active character"),
+        ("{'a': 1, 'a': 2}", "threw an error during evaluation. D1009: Multiple key definitions evaluate to same key: "
+         '"a"'),
+        ("1/0 * 2", "threw an error during evaluation. D1001: Number out of range: null"),
         (
             "'a' + 1",
             'threw an error during evaluation. T2001: The left side of the "+" operator must evaluate to a number',
@@ -115,7 +153,7 @@ def test_random_values_come_from_the_environment() -> None:
         ("{'f': $sum}", "returned an unsupported result type."),
         ("function($x) { $x }", "returned an unsupported result type."),
     ],
-)
+)  # fmt: skip
 def test_failures_are_told_in_awss_words(expression: str, tail: str) -> None:
     with pytest.raises(QueryEvaluationError) as caught:
         compile_jsonata(f"{{% {expression} %}}", "Output/result")(STATES, ENV)
@@ -157,7 +195,9 @@ def test_a_field_can_ask_for_a_type(expression: str, was: str) -> None:
         ("{% phone %}", 3, "Reference to 'phone' at the top level is not supported.", "UNSUPPORTED_JSONATA_EXPRESSION"),
         ("{% phone.x[y] %}", 3, "Reference to 'phone' at the top level is not supported.",
          "UNSUPPORTED_JSONATA_EXPRESSION"),
-        ("{% $$ %}", 3, "Reference to '$$' at the top level is not supported.", "UNSUPPORTED_JSONATA_EXPRESSION"),
+        ("{% $$ %}", 3, "Reference to '$$' is not supported.", "UNSUPPORTED_JSONATA_EXPRESSION"),
+        ("{% $map($x, function($v) { b }) %}", 27, "Reference to 'b' at the top level is not supported.",
+         "UNSUPPORTED_JSONATA_EXPRESSION"),
         ("{% $count(items) %}", 10, "Reference to 'items' at the top level is not supported.",
          "UNSUPPORTED_JSONATA_EXPRESSION"),
         ("{% 1", 0, "JSONata string must start with {% and end with %}", "INVALID_JSONATA_EXPRESSION"),
