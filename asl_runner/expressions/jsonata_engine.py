@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from asl_runner.expressions.environment import Environment, Json
 from asl_runner.expressions.intrinsic_functions import ArgumentProblem
-from asl_runner.expressions.jsonata_guard import STACK_OVERFLOW, Evaluation, TooFar, guarded
+from asl_runner.expressions.jsonata_guard import STACK_OVERFLOW, Evaluation, TooFar, current, guarded
 from asl_runner.expressions.jsonata_syntax import Source, parse_jsonata
 from asl_runner.expressions.jsonata_values import Unsupported, as_json
 
@@ -46,7 +46,7 @@ class EngineDefect(Exception):
 class Program:
     """One expression, translated when it is first evaluated."""
 
-    __slots__ = ("_begin", "_current", "_end", "_entry", "_error", "_generated", "_missing", "_source")
+    __slots__ = ("_begin", "_end", "_entry", "_error", "_generated", "_missing", "_source")
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -76,7 +76,7 @@ class Program:
     def _run(self, evaluation: Evaluation) -> Json | Undefined:
         entry = self._entry or self._load()
         missing = self._missing
-        self._current.set(evaluation)
+        current.set(evaluation)
         self._begin(None, None, 0)
         try:
             result = entry(missing if evaluation.context is UNDEFINED else evaluation.context)
@@ -103,12 +103,10 @@ class Program:
         from jsonata2py.errors import JsonataError
         from jsonata2py.runtime.context import begin_evaluation, end_evaluation
 
-        from asl_runner.expressions.jsonata_runtime import current
         from asl_runner.expressions.jsonata_translation import translate
 
         self._missing = MISSING
         self._error = JsonataError
-        self._current = current
         self._begin, self._end = begin_evaluation, end_evaluation
         try:
             self._entry, self._generated = translate(self._source.text)

@@ -8,12 +8,14 @@ evaluation and ends when there is none for a while. What one call to C builds is
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from asl_runner.expressions.environment import Environment, Json
@@ -29,6 +31,9 @@ SIZE_LIMIT: Final = 6_990_256
 
 MEMORY_LIMIT: Final = 512 << 20
 """Bytes the process may grow by in one evaluation, whatever the values are made of."""
+
+GENERATED: Final = "<jsonata>"
+"""The file name of compiled expressions."""
 
 LARGE: Final = 64 << 10
 """Bytes from which a string or list is worth asking before it is built."""
@@ -104,6 +109,9 @@ class Evaluation:
             self.why = TooFar(TOO_LARGE)
         return self.why is not None
 
+
+current: ContextVar[Evaluation] = ContextVar("jsonata_evaluation")
+"""The evaluation whose code runs."""
 
 _running: dict[Evaluation, bool] = {}
 _watch: threading.Thread | None = None
@@ -185,11 +193,23 @@ def _look_on() -> None:
 def _fire(evaluation: Evaluation, now: float) -> None:
     evaluation.firing = True
     try:
-        if not evaluation.left:
+        # A thread that is in somebody else's code may be in a finalizer, where an exception would be lost: it is
+        # stopped the next time. One that waits for its turn raises the exception where it waits.
+        frame = sys._current_frames().get(evaluation.thread)
+        if not evaluation.left and frame is not None and frame.f_code.co_filename.startswith(interruptible()):
             evaluation.fired = now
             _interrupt(evaluation.thread, Overrun)
     finally:
         evaluation.firing = False
+
+
+@lru_cache(maxsize=1)
+def interruptible() -> tuple[str, ...]:
+    """The beginnings of the file names of code in which an evaluation may be stopped."""
+    engine = importlib.util.find_spec("jsonata2py")
+    assert engine is not None
+    assert engine.origin is not None
+    return (GENERATED, os.path.dirname(engine.origin), os.path.dirname(__file__))
 
 
 def resident_bytes() -> int:

@@ -6,15 +6,13 @@ import ast
 import re
 from functools import lru_cache
 from types import CodeType, TracebackType
-from typing import Any, Final
+from typing import Any
 
 from jsonata2py.runtime import MISSING
 
 from asl_runner.expressions.json_text import compact
+from asl_runner.expressions.jsonata_guard import GENERATED
 from asl_runner.expressions.jsonata_values import weigh
-
-GENERATED: Final = "<jsonata>"
-"""The file name of compiled expressions."""
 
 # Texts without places to fill in, where the engine words them differently.
 _TEXTS = {

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from jsonata2py.errors import JsonataCompilationError
 from jsonata2py.errors import _RuntimeEvaluationError as EngineError
 
-from asl_runner.expressions.jsonata_guard import STACK_OVERFLOW, TooFar
-from asl_runner.expressions.jsonata_messages import GENERATED
+from asl_runner.expressions.jsonata_guard import GENERATED, STACK_OVERFLOW, TooFar
 from asl_runner.expressions.jsonata_runtime import namespace
 
 if TYPE_CHECKING:

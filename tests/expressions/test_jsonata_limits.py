@@ -21,6 +21,7 @@ from asl_runner.expressions.jsonata import QueryEvaluationError, compile_jsonata
 from asl_runner.expressions.jsonata_guard import Evaluation, Overrun, TooFar, guarded
 
 STATES: dict[str, Any] = {"input": {"a": [1, 2, 3], "s": "text", "o": {"p": {"q": 1}}, "n": None}, "context": {}}
+ENGINE = jsonata_guard.interruptible()
 MEMORY = "Expression evaluation memory limit exceeded: Check for excessive memory usage"
 TIME = "Expression evaluation timeout: Check for infinite loop"
 STACK = "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive."
@@ -38,8 +39,9 @@ def failure(expression: str) -> str:
 
 @pytest.fixture
 def short_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evaluations may take a fifth of a second."""
+    """Evaluations may take a fifth of a second, and the functions of this module may be stopped."""
     monkeypatch.setattr(jsonata_guard, "TIME_LIMIT", 0.2)
+    monkeypatch.setattr(jsonata_guard, "interruptible", lambda: (*ENGINE, __file__))
 
 
 def test_hostile_expressions_neither_hang_nor_kill_their_process() -> None:

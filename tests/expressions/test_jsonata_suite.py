@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from expression_surroundings import Surroundings
 
+from asl_runner.expressions import jsonata_guard
 from asl_runner.expressions.jsonata_engine import UNDEFINED, EvaluationFailed, program
 from asl_runner.expressions.jsonata_syntax import JsonataSyntaxError
 
@@ -23,6 +24,7 @@ SUITE = Path(__file__).parents[3] / "shared" / "conformance" / "jsonata-suite"
 NO_EVAL = "$eval does not exist in Step Functions"
 NEWER = "JSONata 2.1 added ?: and ??, Step Functions has 2.0.6"
 DEPTH = "Step Functions nests evaluations 100 deep, the case needs 302"
+ENDLESS = "what only the time ends is another test's"
 SIZE = "Step Functions limits the memory of an evaluation, which says so before JSONata's limits do"
 
 EXCLUDED = {
@@ -30,6 +32,7 @@ EXCLUDED = {
     "default-operator/*": NEWER,
     "coalescing-operator/*": NEWER,
     "tail-recursion/case001.json*": DEPTH,
+    "tail-recursion/case006.json*": ENDLESS,
     "range-operator/case021.json*": SIZE,
     "range-operator/case024.json*": SIZE,
 }
@@ -97,6 +100,12 @@ def outcome(case: Case) -> tuple[str, Any]:
         return "error", problem.code or "U1001"
 
 
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no reason to fail; what must not end is in `test_jsonata_limits`."""
+    monkeypatch.setattr(jsonata_guard, "TIME_LIMIT", 60.0)
+
+
 def holds(case: Case, found: tuple[str, Any]) -> bool:
     """Whether an outcome is what the case asks for."""
     kind, value = found
@@ -127,6 +136,6 @@ def test_every_case_of_the_official_suite_holds() -> None:
 
 @needs_suite
 def test_every_exclusion_is_needed() -> None:
-    excluded = [case for case in cases() if reason(case)]
+    excluded = [case for case in cases() if reason(case) not in (None, ENDLESS)]
     assert [case.name for case in excluded if holds(case, outcome(case)) and "[0]" in case.name] == []
-    assert all(any(fnmatch(case.name, pattern) for case in excluded) for pattern in EXCLUDED)
+    assert all(any(fnmatch(case.name, pattern) for case in cases()) for pattern in EXCLUDED)
