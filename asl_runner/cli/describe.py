@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import click
 
 from asl_runner.cli.documents import to_json
@@ -9,7 +11,12 @@ from asl_runner.cli.format import printable
 from asl_runner.cli.list import started, took
 from asl_runner.cli.options import execution_argument, open_workspace, workspace_options
 from asl_runner.cli.table import paint, status_style
+from asl_runner.history import map_runs
+from asl_runner.history.map_runs import Standing
 from asl_runner.history.records import ExecutionRecord
+
+MOST_MAP_RUNS = 10
+"""Map runs shown of an execution, the latest ones."""
 
 LONG = 2000
 """Characters of an input or output that are shown without --full."""
@@ -33,15 +40,33 @@ def command(execution: str, as_json: bool, full: bool, workspace: str | None, co
     with open_workspace(workspace, config) as opened:
         record = opened.find(execution)
         gone = opened.store.is_orphaned(record)
+        runs = [] if as_json else opened.store.read(lambda tables: _map_runs(tables, record.arn))
     if as_json:
         from asl_runner.history.interchange import describe
 
         click.echo(to_json(describe(record)))
     else:
-        click.echo(_summary(record, gone=gone, full=full))
+        click.echo(_summary(record, runs, gone=gone, full=full))
 
 
-def _summary(record: ExecutionRecord, *, gone: bool, full: bool) -> str:
+def _map_runs(tables: sqlite3.Connection, arn: str) -> list[str]:
+    """A line for each of the latest map runs of an execution: its name, its status, and how its items stand."""
+    return [
+        f"{run.machine_arn.rpartition(':')[2]}  {paint(run.status, status_style(run.status))}  "
+        + _standing(run.items, map_runs.standings(tables, run.arn))
+        for run in reversed(map_runs.of_execution(tables, arn, None, MOST_MAP_RUNS))
+    ]
+
+
+def _standing(total: int, standings: list[Standing]) -> str:
+    counts = {standing.status: standing.items for standing in standings}
+    others = [f"{count:,} {status.lower().replace('_', ' ')}" for status, count in counts.items()]
+    left = total - sum(counts.values())
+    parts = [*others, *([f"{left:,} not begun"] if left > 0 else [])]
+    return f"{total:,} items" + (f": {', '.join(parts)}" if parts else "")
+
+
+def _summary(record: ExecutionRecord, runs: list[str], *, gone: bool, full: bool) -> str:
     status = paint(record.status, status_style(record.status))
     if gone:
         status += f" (but its process {record.pid} is gone; `asl-runner stop {record.name}` ends it)"
@@ -53,6 +78,7 @@ def _summary(record: ExecutionRecord, *, gone: bool, full: bool) -> str:
         ("Duration", took(record.start, record.stop, running=not gone)),
         ("Events", f"{record.event_count:,}"),
         ("ARN", record.arn),
+        *(("Map run", run) for run in runs),
         ("Error", printable(record.error or "")),
         ("Cause", printable(record.cause or "", keep="\n\t")),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -247,3 +248,43 @@ def test_tasks_answered_by_a_mock_file(tmp_path: Path) -> None:
         2,
         "Error: The mock of 'U' is for no Task of the state machine: there are 'T'.\n",
     )
+
+
+def test_a_distributed_map_goes_from_files_to_files(tmp_path: Path) -> None:
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "C",
+        "States": {
+            "C": {"Type": "Choice", "Choices": [{"Variable": "$.n", "StringEquals": "2", "Next": "F"}], "Default": "P"},
+            "P": {"Type": "Pass", "End": True},
+            "F": {"Type": "Fail", "Error": "Two"},
+        },
+    }
+    state = {
+        "Type": "Map",
+        "Label": "Rows",
+        "ToleratedFailureCount": 1,
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "Parameters": {"Bucket": "data", "Key": "in.csv"},
+        },
+        "ItemProcessor": processor,
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "data", "Prefix": "out"},
+        },
+        "End": True,
+    }
+    (tmp_path / "rows.asl.json").write_text(json.dumps({"StartAt": "M", "States": {"M": state}}), encoding="utf-8")
+    data = tmp_path / ".asl-runner" / "s3" / "data"
+    data.mkdir(parents=True)
+    (data / "in.csv").write_text("n\n1\n2\n3\n", encoding="utf-8")
+    output = json.loads(asl_runner(tmp_path, "run", "rows.asl.json").stdout)
+    manifest = json.loads((data / output["ResultWriterDetails"]["Key"]).read_text(encoding="utf-8"))
+    (succeeded,) = manifest["ResultFiles"]["SUCCEEDED"]
+    results = json.loads((data / succeeded["Key"]).read_text(encoding="utf-8"))
+    assert [json.loads(result["Output"]) for result in results] == [{"n": "1"}, {"n": "3"}]
+    described = asl_runner(tmp_path, "describe", "latest").stdout
+    assert re.search(r"Map run +rows/Rows  SUCCEEDED  3 items: 1 failed, 2 succeeded\n", described)
+    assert len(asl_runner(tmp_path, "list", "--machine", "rows/Rows").stdout.splitlines()) == 4
