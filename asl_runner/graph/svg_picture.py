@@ -99,8 +99,8 @@ def svg(drawing: Drawing, marks: Mapping[str, Mark] | None = None, *, title: str
         f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" viewBox="{-MARGIN} {-MARGIN} {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" role="group" aria-label={quoteattr(_clean(title or "State machine"))}>',
         "" if theme == "page" else f"<style>{rules(theme)}</style>",
-        '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path class="head" d="M0 0 8 4 0 8z"/></marker><marker id="head-catch" viewBox="0 0 8 8" refX="7" refY="4" '
+        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<path class="head" d="M0 0 8 4 0 8z"/></marker><marker id="arrow-catch" viewBox="0 0 8 8" refX="7" refY="4" '
         'markerWidth="7" markerHeight="7" orient="auto"><path class="head-catch" d="M0 0 8 4 0 8z"/></marker>'
         + "".join(f'<path id="sign-{status}" d="{path}"/>' for status, path in {"none": "M0 0", **_SIGNS}.items())
         + "</defs>",
@@ -152,10 +152,9 @@ def _words(mark: Mark) -> str:
 
 
 def _edge(edge: Edge, at: float) -> Iterator[str]:
-    kind = "catch" if edge.kind == "catch" else edge.kind
-    head = "head-catch" if edge.kind == "catch" else "head"
+    head = "arrow-catch" if edge.kind == "catch" else "arrow"
     yield (
-        f'<path class="edge {kind}" data-from={_attribute(edge.source)} data-to={_attribute(edge.target)} '
+        f'<path class="edge {edge.kind}" data-from={_attribute(edge.source)} data-to={_attribute(edge.target)} '
         f'd="{_curve(edge)}" marker-end="url(#{head})"/>'
     )
     if edge.label:

@@ -33,10 +33,7 @@ _TITLES = {
     "afterArguments": "Arguments",
     "result": "Result",
     "afterResultSelector": "ResultSelector",
-    "assigned": "Assign",
     "afterResultPath": "ResultPath",
-    "afterOutputPath": "OutputPath",
-    "afterOutput": "Output",
 }
 
 

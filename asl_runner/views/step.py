@@ -54,13 +54,16 @@ def step(store: Store, directory: Path, record: ExecutionRecord, visit: Visit) -
     }  # fmt: skip
 
 
+_ANEW = frozenset({"Parameters", "Arguments", "Result", "ResultSelector", "Assign"})
+
+
 def _marked(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The stages, each with what it changed of the one before; a result has nothing before it."""
+    """The stages, those that change data with what they changed of the one before; others make data anew."""
     before: dict[str, Any] | None = None
     for one in stages:
         if one["stage"] == "ResultPath":
             before = stages[0]  # It puts the result into the input.
-        if before is not None and "data" in one and one["stage"] not in ("Result", "Assign"):
+        if before is not None and "data" in one and one["stage"] not in _ANEW:
             one["changes"] = [[list(change.path), change.kind] for change in changes(before["data"], one["data"])]
         if "data" in one and one["stage"] != "Assign":
             before = one

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from typing import Any
 
 from asl_runner.history import listing
@@ -48,7 +49,7 @@ def _hash(text: str) -> str:
 
 def _embedded(documents: Documents, record: ExecutionRecord, tracker: VisitTracker) -> dict[str, Any]:
     """What the page would ask the server for."""
-    now = record.stop or record.start
+    now = time.time() if record.stop is None else record.stop
     everything = list(visits.everything(tracker.root))
     start = tracker.root.start
     scopes: dict[str, list[dict[str, Any]]] = {}

@@ -150,3 +150,14 @@ class Site:
 
 def page_of(arn: str) -> str:
     return f"/_asl/executions/{quote(arn, safe=':/')}"
+
+
+def distributed() -> dict[str, Any]:
+    """A machine whose Map starts child executions."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "A",
+        "States": {"A": {"Type": "Pass", "End": True}},
+    }
+    each = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True}
+    return {"StartAt": "Each", "States": {"Each": each}}

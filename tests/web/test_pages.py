@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from site_of_tests import HOSTILE, Site, page_of
+from site_of_tests import HOSTILE, Site, distributed, page_of
 
 
 class Reader(HTMLParser):
@@ -212,3 +212,19 @@ def test_vendored_files_are_those_of_the_manifest() -> None:
 def test_serving_without_a_browser_imports_no_templates() -> None:
     code = "import asl_runner.cli.serve, sys; assert not {'jinja2', 'starlette'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_map_run_leads_to_its_children_and_back(site: Site) -> None:
+    parent = site.run("distributed", distributed(), {"items": [1, 2, 3]})
+    [each] = site.part("state", parent, state="Each")["visits"]
+    [link] = site.part("step", parent, id=each["id"])["links"]
+    assert link["kind"] == "map run"
+    found = site.json("/_asl/executions.json", map_run=link["arn"])
+    assert (found["mapRun"]["items"], len(found["executions"])) == (3, 3)
+    status, html, _ = site.get("/_asl/executions?" + urlencode({"map_run": link["arn"]}))
+    assert status == 200
+    assert "3 items in 3 child executions" in " ".join(Reader(html).text.split())
+    child = found["executions"][0]["arn"]
+    assert site.json(f"{page_of(child)}.json")["execution"]["parent"] == parent
+    assert site.get(page_of(child))[0] == 200
+    assert [one["arn"] for one in site.json("/_asl/executions.json", machine="distributed")["executions"]] == [parent]
