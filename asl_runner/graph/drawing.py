@@ -108,7 +108,7 @@ def _pixels(name: str, type: str) -> tuple[float, float]:
     letters = sum(1 + (ord(char) > 0x2E80) for char in name[:LONGEST_NAME])
     if type in ("Map", "Parallel"):
         return 180.0 + 7.8 * letters, 44.0
-    return max(112.0, 64.0 + 7.8 * letters), 44.0
+    return max(112.0, 70.0 + 7.8 * letters), 44.0
 
 
 LONGEST_NAME = 36

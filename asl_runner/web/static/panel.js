@@ -23,7 +23,7 @@ function Tries({ step }) {
 function Plot({ name, values, best }) {
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const x = (index) => (values.length < 2 ? 50 : (100 * index) / (values.length - 1));
+  const x = (index) => (values.length < 2 ? 50 : 1 + (98 * index) / (values.length - 1));
   const y = (value) => (high === low ? 50 : 95 - (90 * (value - low)) / (high - low));
   const points = values.map((value, index) => `${x(index).toFixed(2)},${y(value).toFixed(2)}`).join(" ");
   const short = (value) => Number(value.toPrecision(5));
