@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from job_requests import (
 )
 
 from asl_runner.sagemaker.client import LocalSageMaker
+from asl_runner.sagemaker.containers import isolated
 from asl_runner.service_model.errors import ServiceError
 from asl_runner.storage.buckets import Buckets
 
@@ -332,3 +335,55 @@ def test_names_listing_and_unknown_jobs(client: LocalSageMaker) -> None:
     assert snapshot.status == "Completed"
     with pytest.raises(ServiceError, match="Could not find requested job with name: none"):
         client.describe_processing_job(ProcessingJobName="none")
+
+
+RUNPROC = """#!/bin/bash
+cd /opt/ml/processing/input/code/
+tar -xzf sourcedir.tar.gz
+set -e
+if [[ -f 'requirements.txt' ]]; then
+    pip install -r requirements.txt
+fi
+python3 run.py "$@"
+"""
+
+
+def test_the_launcher_of_the_sdks_framework_processors(client: LocalSageMaker, buckets: Buckets) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        script = b"import helper, sys; open('/opt/ml/processing/out/said', 'w').write(helper.WORD + sys.argv[1])"
+        for name, content in {"run.py": script, "helper.py": b"WORD = 'hello '"}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    buckets.put(BUCKET, "code/sourcedir.tar.gz", stream.getvalue())
+    buckets.put(BUCKET, "launcher/runproc.sh", RUNPROC.encode())
+    inputs = [
+        processing_input("code", f"s3://{BUCKET}/code/sourcedir.tar.gz", "/opt/ml/processing/input/code/"),
+        processing_input("entrypoint", f"s3://{BUCKET}/launcher/runproc.sh", "/opt/ml/processing/input/entrypoint"),
+    ]
+    request = processing("framework", "look.py", (), [OUT], ProcessingInputs=inputs)
+    request["AppSpecification"] |= {
+        "ContainerEntrypoint": ["/bin/bash", "/opt/ml/processing/input/entrypoint/runproc.sh"],
+        "ContainerArguments": ["you"],
+    }
+    client.create_processing_job(**request)
+    job = ended(client, "ProcessingJob", "framework")
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    assert buckets.path(BUCKET, "results/said").read_text() == "hello you"
+
+
+def test_without_a_namespace_scripts_are_found_and_the_log_says_what_is_different(
+    client: LocalSageMaker, buckets: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolated, "problem", lambda: "not allowed")
+    script = "import os, pathlib; pathlib.Path(os.environ['TARGET'], 'said').write_text('here')"
+    buckets.put(BUCKET, "code/plain.py", script.encode())
+    given = {"TARGET": "/opt/ml/processing/out"}
+    client.create_processing_job(**processing("plain", "plain.py", (), [OUT], Environment=given))
+    job = ended(client, "ProcessingJob", "plain")
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    assert buckets.path(BUCKET, "results/said").read_text() == "here"
+    assert (
+        "gives no program an /opt/ml of its own (not allowed)" in (tmp_path / "jobs/processing/plain/log").read_text()
+    )
