@@ -195,3 +195,97 @@ def ran(program: str, server_process: ServerProcess, folder: Path) -> Any:
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+TRAIN = """
+import argparse, os, pickle
+import numpy, xgboost
+parser = argparse.ArgumentParser()
+parser.add_argument("--num_round", type=int)
+told, _ = parser.parse_known_args()
+rows = numpy.loadtxt(os.path.join(os.environ["SM_CHANNEL_TRAIN"], "rows.csv"), delimiter=",")
+booster = xgboost.train({}, xgboost.DMatrix(rows[:, 1:], label=rows[:, 0]), told.num_round)
+with open(os.path.join(os.environ["SM_MODEL_DIR"], "model.pickle"), "wb") as file:
+    pickle.dump(booster, file)
+"""
+
+INFERENCE = """
+import os, pickle
+from sagemaker_xgboost_container import encoder
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pickle"), "rb") as file:
+        return pickle.load(file)
+
+def transform_fn(model, body, content_type, accept):
+    return "\\n".join(map(str, model.predict(encoder.csv_to_dmatrix(body))))
+"""
+
+PREPARE = """
+import sys
+rows = open("/opt/ml/processing/input/a.csv").read().splitlines()
+open("/opt/ml/processing/train/rows.csv", "w").write("\\n".join(rows[: int(sys.argv[1])]))
+"""
+
+SCRIPTS = """
+import json, random
+import boto3, sagemaker
+from sagemaker.deserializers import StringDeserializer
+from sagemaker.inputs import TrainingInput
+from sagemaker.processing import FrameworkProcessor, ProcessingInput, ProcessingOutput
+from sagemaker.serializers import CSVSerializer
+from sagemaker.sklearn import SKLearn
+from sagemaker.sklearn.processing import SKLearnProcessor
+from sagemaker.xgboost import XGBoost, XGBoostModel
+
+s3, bucket, role = boto3.client("s3"), "scripts", "ROLE"
+draw = random.Random(7)
+rows = [[draw.random() for _ in range(2)] for _ in range(60)]
+s3.create_bucket(Bucket=bucket)
+s3.put_object(Bucket=bucket, Key="raw/a.csv", Body="".join(f"{sum(r)},{','.join(map(str, r))}\\n" for r in rows))
+session = sagemaker.Session(boto3.Session(), default_bucket=bucket)
+one = {"role": role, "instance_count": 1, "instance_type": "ml.m5.large", "sagemaker_session": session}
+given = [ProcessingInput(f"s3://{bucket}/raw/a.csv", "/opt/ml/processing/input")]
+
+def made():
+    return [ProcessingOutput(output_name="train", source="/opt/ml/processing/train")]
+
+plain = SKLearnProcessor(framework_version="1.2-1", **one)
+plain.run(code="prepare.py", inputs=given, outputs=made(), arguments=["40"], logs=False)
+framework = FrameworkProcessor(estimator_cls=SKLearn, framework_version="1.2-1", **one)
+framework.run(code="prepare.py", source_dir="code", inputs=given, outputs=made(), arguments=["40"], logs=False)
+prepared = plain.latest_job.outputs[0].destination
+told = {"num_round": 3}
+estimator = XGBoost(entry_point="train.py", source_dir="code", framework_version="1.7-1", hyperparameters=told, **one)
+estimator.fit({"train": TrainingInput(prepared, content_type="text/csv")}, logs="None")
+model = XGBoostModel(
+    model_data=estimator.model_data, role=role, entry_point="inference.py", source_dir="code",
+    framework_version="1.7-1", sagemaker_session=session,
+)
+live = {"serializer": CSVSerializer(), "deserializer": StringDeserializer(), "endpoint_name": "sdk-live"}
+predictor = model.deploy(1, "ml.m5.large", **live)
+predicted = predictor.predict([[0.5, 0.5], [0.1, 0.9]])
+predictor.delete_endpoint()
+# The SDK's dots, while it waits, have no end of line.
+print("\\n" + json.dumps({
+    "processed": [job.latest_job.describe()["ProcessingJobStatus"] for job in (plain, framework)],
+    "trained": estimator.latest_training_job.describe()["TrainingJobStatus"],
+    "predicted": [0 < float(line) < 2 for line in predicted.split()],
+}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not list(metadata.distributions(name="sagemaker")), reason="the SageMaker SDK is not installed (extra [sdk])"
+)
+def test_processors_scripts_and_an_endpoint(server_process: ServerProcess, tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    for name, text in {"prepare": PREPARE, "train": TRAIN, "inference": INFERENCE}.items():
+        (tmp_path / "code" / f"{name}.py").write_text(text)
+    (tmp_path / "prepare.py").write_text(PREPARE)
+    assert ran(SCRIPTS, server_process, tmp_path) == {
+        "processed": ["Completed", "Completed"],
+        "trained": "Completed",
+        "predicted": [True, True],
+    }
