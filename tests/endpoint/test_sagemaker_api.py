@@ -141,6 +141,28 @@ def test_an_endpoint_answers_the_runtimes_client(client: ClientFactory) -> None:
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="served", WaiterConfig=fast)
 
 
+def test_an_endpoint_is_there_again_after_a_kill(serve: Callable[..., ServerProcess]) -> None:
+    first = serve()
+    sagemaker, s3 = first.client("sagemaker"), first.client("s3")
+    seed(s3, "killed-1")
+    sagemaker.create_training_job(**training("kept", "killed-1"))
+    fast = {"Delay": 1, "MaxAttempts": 60}
+    sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName="kept", WaiterConfig=fast)
+    artifact = sagemaker.describe_training_job(TrainingJobName="kept")["ModelArtifacts"]["S3ModelArtifacts"]
+    container = {"Image": IMAGE, "ModelDataUrl": artifact}
+    sagemaker.create_model(ModelName="kept", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    variant = {"VariantName": "all", "ModelName": "kept", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="kept", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="kept", EndpointConfigName="kept")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="kept", WaiterConfig=fast)
+    asked = {"EndpointName": "kept", "Body": b"0.1,0.2,0.3", "ContentType": "text/csv"}
+    before = first.client("sagemaker-runtime").invoke_endpoint(**asked)["Body"].read()
+    first.kill()
+    second = serve()
+    assert second.client("sagemaker").describe_endpoint(EndpointName="kept")["EndpointStatus"] == "InService"
+    assert second.client("sagemaker-runtime").invoke_endpoint(**asked)["Body"].read() == before
+
+
 def test_models_are_kept_through_a_kill(serve: Callable[..., ServerProcess]) -> None:
     first = serve()
     request = {"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}}

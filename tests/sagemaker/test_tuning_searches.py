@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from job_requests import MINE, XGBOOST, Image, definition, ended, seed_buckets, 
 
 from asl_runner.sagemaker.client import LocalSageMaker
 from asl_runner.sagemaker.completion import has_converged, is_complete, not_improving
+from asl_runner.sagemaker.jobs import tuning as tuning_jobs
 from asl_runner.sagemaker.ranges import position, read_ranges
 from asl_runner.sagemaker.stopping import HyperbandStopping
 from asl_runner.service_model.errors import ServiceError
@@ -304,3 +307,22 @@ def test_values_a_range_does_not_have() -> None:
     assert position(named["i1"], "x") is None
     assert position(named["k"], "w") is None
     assert position(named["k"], None) is None
+
+
+def test_the_time_of_the_whole_job_ends_it_with_what_it_has(
+    client: LocalSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours_later: list[int] = []
+    monkeypatch.setattr(
+        tuning_jobs, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * len(hours_later))
+    )
+    limits = {"MaxNumberOfTrainingJobs": 50, "MaxParallelTrainingJobs": 1, "MaxRuntimeInSeconds": 1800}
+    request = mine("long", Strategy="Random", ResourceLimits=limits)
+    client.create_hyper_parameter_tuning_job(**request)
+    until(lambda: len(trials(client, "long")) >= 3)
+    hours_later.append(1)
+    job = ended(client, "HyperParameterTuningJob", "long")
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert "BestTrainingJob" in job
+    assert job["TrainingJobStatusCounters"]["InProgress"] == 0
+    assert len(trials(client, "long")) < 50
