@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from asl_runner.cli.inputs import read_definition
 from asl_runner.cli.options import complete_definition, complete_execution, open_workspace, workspace_options
 from asl_runner.cli.table import shows_colours
 from asl_runner.errors import UsageError
@@ -22,6 +21,15 @@ FORMATS = ("svg", "png", "mermaid", "dot", "text")
 @click.option(
     "--execution", metavar="EXECUTION", shell_complete=complete_execution, help="Show what became of each state in it."
 )
+@click.option("--machine", metavar="NAME", help="The state machine to draw, of a template that has several.")
+@click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of a template; repeatable.",
+)
 @click.option(
     "--format",
     "format_",
@@ -33,6 +41,8 @@ FORMATS = ("svg", "png", "mermaid", "dot", "text")
 def command(
     file: str | None,
     execution: str | None,
+    machine: str | None,
+    parameters: tuple[str, ...],
     format_: str | None,
     output: str | None,
     workspace: str | None,
@@ -40,7 +50,8 @@ def command(
 ) -> None:
     """Draw a state machine: its states, where they lead, and Parallel and Map as boxes.
 
-    FILE is a definition, - for standard input. Without FILE the definition that EXECUTION ran is drawn.
+    FILE is whatever `run` runs: a definition, - for standard input, a template, a SageMaker pipeline. Without FILE the
+    definition that EXECUTION ran is drawn.
 
     \b
     Examples:
@@ -61,18 +72,36 @@ def command(
             marks = marks_of(follow(opened.store, record).root.visits)
         document = json.loads(record.definition)
     if file is not None:
-        document = _read(file)
+        document = _read(file, machine, parameters, config)
     _write(_drawn(document, marks, _format(format_, output), output), output)
 
 
-def _read(file: str) -> Any:
-    from asl_runner.definition import load
+def _read(file: str, machine: str | None, parameters: tuple[str, ...], config: str | None) -> Any:
+    from asl_runner.cli.execute import Request
+    from asl_runner.cli.subject import read_subject
+    from asl_runner.placement import Choice
 
+    request = Request(
+        file=file,
+        input=None,
+        name=None,
+        as_json=False,
+        quiet=True,
+        clock="real",
+        mock_file=None,
+        case=None,
+        parameters=parameters,
+        machine=machine,
+        steps=(),
+        choice=Choice(),
+        workspace=None,
+        config=config,
+    )
     try:
-        machine = load(read_definition(file), name="<stdin>" if file == "-" else file)
+        subject = read_subject(request)
     except OSError as problem:
         raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
-    return json.loads(machine.source)
+    return json.loads(subject.machine.source)
 
 
 def _format(format_: str | None, output: str | None) -> str:

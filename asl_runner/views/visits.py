@@ -26,6 +26,7 @@ def row(visit: Visit, start: float, now: float) -> dict[str, Any]:
         "scope": visit.scope,
         "status": visit.status,
         "resource": visit.resource,
+        "mapRun": visit.map_run,
         "start": visit.start - start,
         "duration": max(0.0, (now if visit.end is None else visit.end) - visit.start),
         "running": visit.end is None,

@@ -46,3 +46,15 @@ def test_mistakes_are_said(tmp_path: Path) -> None:
     assert unknown.returncode == 2
     assert "m.jpeg does not say what to draw" in unknown.stderr
     assert asl_runner(tmp_path, "graph", "gone.json").returncode == 2
+
+
+def test_the_machine_of_a_template_is_drawn(tmp_path: Path) -> None:
+    resources = {
+        name: {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"Definition": machine, "RoleArn": "r"}}
+        for name, machine in (("One", PASS), ("Two", FAIL))
+    }
+    write(tmp_path, "template.json", {"Resources": resources})
+    assert "│   F │" in asl_runner(tmp_path, "graph", "template.json", "--machine", "Two").stdout
+    several = asl_runner(tmp_path, "graph", "template.json")
+    assert several.returncode == 2
+    assert "say --machine with one of One, Two" in several.stderr

@@ -1,6 +1,6 @@
 // The table of state visits, which is the timeline too: sorted and filtered by the server, in pages.
 
-import { html, useEffect, useLoaded, useState, useStore } from "./lib.js";
+import { BASE, html, useEffect, useLoaded, useState, useStore } from "./lib.js";
 import { Status, count, elapsed, seconds } from "./format.js";
 
 const ROWS = 100;
@@ -44,7 +44,8 @@ function Row({ row, span, store, chosen, context, depth }) {
         <button class="plain" onClick=${choose}>${row.state}</button>
         ${row.error !== null && html`<span class="error-name">${row.error || "failed"}</span>`}
       </td>
-      <td class="optional">${row.type}${row.counts && html` <span class="soft">${progress(row.counts)}</span>`}</td>
+      <td class="optional">${row.type}${row.counts && html` <span class="soft">${progress(row.counts)}</span>`}
+        ${row.mapRun && !context.source.embedded && html` <a href=${`${BASE}/executions?map_run=${encodeURIComponent(row.mapRun)}`} onClick=${(event) => event.stopPropagation()}>child executions</a>`}</td>
       <td class="optional"><${Status} value=${row.status} /></td>
       <td class="resource optional">${row.resource || ""}</td>
       <td class="number optional">${elapsed(row.start)}</td>
