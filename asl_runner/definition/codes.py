@@ -70,6 +70,12 @@ CODES: dict[str, Code] = {
         "error", "UNSUPPORTED_JSONATA_EXPRESSION", "JSONata without a context", "Start from `$states` or a variable."
     ),
     "ASL210": Code("error", _SCHEMA, "Wrong choice rule", "Correct the rule at the place shown."),
+    "ASL211": Code(
+        "error", _SCHEMA, "Variable of an outer scope", "Choose another name: branches and iterations only read it."
+    ),
+    "ASL212": Code(
+        "error", "UNSUPPORTED_JSONATA_EXPRESSION", "No such member of $states here", "Use it where it exists."
+    ),
     "ASL301": Code("error", _TARGET, "Target does not exist", "Name a state of the same `States` object."),
     "ASL302": Code("error", _TARGET, "State not reachable", "Remove the state, or let another one lead to it."),
     "ASL303": Code("error", "MISSING_END_STATE", "No terminal state", "Add `End: true`, a Succeed or a Fail state."),

@@ -206,18 +206,18 @@ class Compiler:
 
 
 def field_of(place: Place) -> str:
-    """The name of the field a place is in, as error texts give it: `Arguments`, `Assign/x`, `Output`.
+    """The name of the field a place is in, as error texts give it: `Arguments`, `Assign/x`, `Choices[1]/Condition`.
 
-    The part of the place after the innermost state, rule or catcher.
+    The part of the place after the innermost state (measured at the service).
     """
     start = 0
     for index, step in enumerate(place):
         if step == "States" and index + 1 < len(place) and (index == 0 or _opens_scope(place, index)):
             start = index + 2
-    steps = list(place[start:])
-    while len(steps) > 2 and steps[0] in ("Choices", "Catch") and isinstance(steps[1], int):
-        steps = steps[2:]
-    return "/".join(str(step) for step in steps)
+    name = ""
+    for step in place[start:]:
+        name += f"[{step}]" if isinstance(step, int) else f"/{step}" if name else step
+    return name
 
 
 def _opens_scope(place: Place, index: int) -> bool:

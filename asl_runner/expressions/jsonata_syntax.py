@@ -51,6 +51,8 @@ class Source(NamedTuple):
     """Whether it makes values that its data did not hold: objects, arrays, functions, numbers."""
     failure: tuple[str | None, str] | None = None
     """Code and text of the error that evaluating it is bound to end with."""
+    reads: frozenset[str] = frozenset()
+    """The members of `$states` it names."""
 
 
 LONGEST_PATH = 180
@@ -123,7 +125,17 @@ def _parsed(expression: str, context: bool) -> Source:
                 message = "Reference to '$$' is not supported."
             raise JsonataSyntaxError(message, expression, max(expression.find(name), 0), UNSUPPORTED)
     failure = (None, STACK_OVERFLOW) if _depth(tree) > DEPTH_LIMIT else None
-    return Source(_renamed(expression, tokens), not _only_selects(tree), failure)
+    return Source(_renamed(expression, tokens), not _only_selects(tree), failure, _reads(tree))
+
+
+def _reads(tree: Any) -> frozenset[str]:
+    names = set()
+    for node in _nodes(tree):
+        if type(node).__name__ == "PathExpr" and len(node.steps) > 1:
+            first, second = node.steps[:2]
+            if type(first).__name__ == "VariableRef" and first.name == "states" and type(second).__name__ == "FieldRef":
+                names.add(second.name)
+    return frozenset(names)
 
 
 def _bare(message: str) -> str:

@@ -173,6 +173,54 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "static result": (one({**PASS, "Result": {"a": ["$.b"]}}), "ASL503", "/States/S/Result", "Parameters"),
     "static result key": (one({**PASS, "Result": {"a.$": "$"}}), "ASL503", "/States/S/Result", "Parameters"),
     "variable states": (one({**PASS, "Assign": {"states": 1}}), "ASL207", "/States/S/Assign", "reserved"),
+    "variable of an outer scope": (
+        machine(
+            {
+                "A": {"Type": "Pass", "Assign": {"x": 1}, "Next": "S"},
+                "S": {
+                    "Type": "Parallel",
+                    "End": True,
+                    "Branches": [{"StartAt": "B", "States": {"B": {**PASS, "Assign": {"x.$": "$"}}}}],
+                },
+            }
+        ),
+        "ASL211",
+        "/States/S/Branches[0]/States/B/Assign",
+        "'x' is assigned in an outer scope",
+    ),
+    "result of a Pass": (
+        jsonata({**PASS, "Output": {"r": ["{% $states.result.a %}"]}}),
+        "ASL212",
+        "/States/S/Output/r[0]",
+        "Reference to '$states.result' is not supported.",
+    ),
+    "result in Arguments": (
+        jsonata(
+            {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sqs:sendMessage",
+                "End": True,
+                "Arguments": {"r": "{% $states.result %}"},
+            }
+        ),
+        "ASL212",
+        "/States/S/Arguments/r",
+        "'$states.result'",
+    ),
+    "errorOutput in Output": (
+        jsonata(
+            {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sqs:sendMessage",
+                "End": True,
+                "Arguments": {},
+                "Output": "{% $states.errorOutput.Cause %}",
+            }
+        ),
+        "ASL212",
+        "/States/S/Output",
+        "Reference to '$states.errorOutput' is not supported.",
+    ),
     "variable name": (one({**PASS, "Assign": {"a-b.$": "$"}}), "ASL207", "/States/S/Assign", "'a-b'"),
     "no Choices": (
         machine({"S": {"Type": "Choice", "Default": "T"}, "T": PASS}),

@@ -11,6 +11,7 @@ from asl_runner.definition.checks.exclusions import check_exclusions
 from asl_runner.definition.checks.names import check_names
 from asl_runner.definition.checks.reachability import check_reachability
 from asl_runner.definition.checks.targets import check_targets
+from asl_runner.definition.checks.variables import check_variables
 from asl_runner.definition.diagnostics import Report
 from asl_runner.definition.scopes import scopes
 from asl_runner.expressions.environment import Json
@@ -24,6 +25,7 @@ def check_document(document: dict[str, Json], report: Report, *, warnings: bool 
     check_names(found, report)
     check_errors(found, report)
     check_exclusions(found, report)
+    check_variables(document, found, report)
     if warnings:
         from asl_runner.definition.checks.warnings import check_warnings
 
