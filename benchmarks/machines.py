@@ -223,6 +223,41 @@ def jsonata_loop(turns: int) -> Workload:
     )
 
 
+def jsonata_map(items: int, elements: int) -> Workload:
+    """An inline Map in JSONata whose iterations each map and sum a list."""
+    numbers = [(n * 37) % 101 for n in range(elements)]
+    total = "{% $sum($map($states.input.xs, function($v) { $v * 2 })) %}"
+    return Workload(
+        name=f"JSONata Map of {items} items, $map and $sum over {elements} elements",
+        definition={
+            "QueryLanguage": "JSONata",
+            "StartAt": "All",
+            "States": {
+                "All": {
+                    "Type": "Map",
+                    "Items": "{% $states.input.items %}",
+                    "ItemProcessor": {
+                        "StartAt": "One",
+                        "States": {
+                            "One": {
+                                "Type": "Pass",
+                                "Output": {"id": "{% $states.input.id %}", "total": total},
+                                "End": True,
+                            }
+                        },
+                    },
+                    "End": True,
+                }
+            },
+        },
+        input={"items": [{"id": n, "xs": numbers} for n in range(items)]},
+        output=[{"id": n, "total": 2 * sum(numbers)} for n in range(items)],
+        count=items,
+        unit="items",
+        mark="5,000/s",
+    )
+
+
 ALL = (
     loop(5_000),
     chain(1_000),
@@ -231,4 +266,5 @@ ALL = (
     choices(50, 1_000),
     payload(200, 200),
     jsonata_loop(500),
+    jsonata_map(500, 50),
 )

@@ -17,7 +17,7 @@ from asl_runner.expressions.patterns import LazyPattern
 from asl_runner.expressions.template import compile_template, compile_value, template_problems
 
 _NAME = LazyPattern(r"[A-Za-z_][\w.]*")
-_VARIABLE = LazyPattern(r"[^\W\d]\w{0,79}")
+_LONGEST_VARIABLE = 80
 
 
 class Unresolved:
@@ -126,7 +126,7 @@ class Compiler:
         """`Assign`: a template whose keys are names of variables."""
         for key in value:
             name = key.removesuffix(".$") if language == "JSONPath" else key
-            if name == "states" or not _VARIABLE.fullmatch(name):
+            if name == "states" or not _is_variable_name(name):
                 why = (
                     "'states' is reserved" if name == "states" else "a letter, then letters, digits or '_', at most 80"
                 )
@@ -203,6 +203,11 @@ class Compiler:
             else:
                 self.report.add("ASL210", error.message, (*place, *where), found=error.text, offset=error.offset)
         return None if self.report.count > before else unresolved
+
+
+def _is_variable_name(name: str) -> bool:
+    """Whether a name is a Unicode identifier (UAX #31, whose first character is no underscore) of 80 characters."""
+    return name.isidentifier() and not name.startswith("_") and len(name) <= _LONGEST_VARIABLE
 
 
 def field_of(place: Place) -> str:

@@ -221,6 +221,9 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "/States/S/Output",
         "Reference to '$states.errorOutput' is not supported.",
     ),
+    "variable with an underscore first": (one({**PASS, "Assign": {"_a": 1}}), "ASL207", "/States/S/Assign", "'_a'"),
+    "variable with a superscript": (one({**PASS, "Assign": {"a²": 1}}), "ASL207", "/States/S/Assign", "'a²'"),
+    "variable too long": (one({**PASS, "Assign": {"a" * 81: 1}}), "ASL207", "/States/S/Assign", "at most 80"),
     "variable name": (one({**PASS, "Assign": {"a-b.$": "$"}}), "ASL207", "/States/S/Assign", "'a-b'"),
     "no Choices": (
         machine({"S": {"Type": "Choice", "Default": "T"}, "T": PASS}),
