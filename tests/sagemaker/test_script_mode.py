@@ -231,6 +231,48 @@ def test_the_sdks_repacking_puts_code_into_a_model(client: LocalSageMaker, bucke
             assert sorted(tar.getnames()) == expected
 
 
+DISTRIBUTED = """
+import argparse, json, os, xgboost
+from sagemaker_xgboost_container import distributed
+from sagemaker_xgboost_container.data_utils import get_dmatrix
+import sklearn
+
+def boost(params, rows, is_master):
+    booster = xgboost.train(params, rows, 3)
+    if is_master:
+        booster.save_model(os.environ["SM_MODEL_DIR"] + "/model.json")
+
+rows = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "text/csv")
+distributed.rabit_run(
+    exec_fun=boost,
+    args={"params": {"nthread": 1}, "rows": rows},
+    include_in_training=rows is not None,
+    hosts=json.loads(os.environ["SM_HOSTS"]),
+    current_host=os.environ["SM_CURRENT_HOST"],
+    update_rabit_args=True,
+)
+"""
+
+
+def test_a_script_that_boosts_on_several_instances(client: LocalSageMaker, buckets: Buckets) -> None:
+    models = []
+    # Three instances, of which the third has no data.
+    for name, count in (("alone", 1), ("together", 3)):
+        request = script_training(buckets, name, {"train.py": DISTRIBUTED}, "train.py", XGBOOST)
+        (channel, _) = request["InputDataConfig"]
+        source = channel["DataSource"]["S3DataSource"]
+        source |= {"S3Uri": f"s3://{BUCKET}/halves/", "S3DataDistributionType": "ShardedByS3Key"}
+        request["InputDataConfig"] = [channel]
+        request["ResourceConfig"]["InstanceCount"] = count
+        for half, rows in enumerate(("0,1,2\n1,3,4\n2,5,7\n", "3,6,1\n4,8,2\n9,9,9\n")):
+            buckets.put(BUCKET, f"halves/{half}.csv", rows.encode())
+        client.create_training_job(**request)
+        job = ended(client, "TrainingJob", name)
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        models.append(left_by(buckets, name, "model.json"))
+    assert models[0] == models[1]
+
+
 THREE = """
 import json, pathlib
 def model_fn(model_dir):
