@@ -38,10 +38,13 @@ def serve(
 async def _serve(
     workspace: Workspace, host: str, port: int, request_limit: int, ready: Callable[[str], None] | None
 ) -> None:
+    import asyncio
+
     from asl_runner.endpoint.server import Server
 
     async with workspace:
-        server = Server(workspace, host=host, port=port, request_limit=request_limit, pages=_pages(workspace))
+        pages = _pages(workspace)
+        server = Server(workspace, host=host, port=port, request_limit=request_limit, pages=pages)
         with interruptible("Stopping; once more to kill everything.") as interruption:
             interruption.on_signal(server.stop)
             async with server:
@@ -50,6 +53,10 @@ async def _serve(
                 _announce(server, host, workspace)
                 if ready is not None:
                     ready(server.url)
+                if pages is not None:
+                    from asl_runner.web.rendering import prepare
+
+                    await asyncio.to_thread(prepare)
                 await server.wait()
 
 

@@ -21,6 +21,12 @@ def render(template: str, document: dict[str, Any], **more: Any) -> str:
     return _environment().get_template(template).render(**document, **more)
 
 
+def prepare() -> None:
+    """Reads the templates, so that the first page need not wait for it. From any thread."""
+    for name in ("executions.html", "execution.html"):
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
