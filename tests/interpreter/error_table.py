@@ -225,7 +225,7 @@ CHOICES = [
     evaluation(
         "`Condition` gives no boolean",
         choice(Condition="{% 1 %}"),
-        JSONATA_FIELD.format("1", "Condition")
+        JSONATA_FIELD.format("1", "Choices[0]/Condition")
         + "returned an unexpected result type. Expected 'boolean', but was 'number' for value: 1",
         source="here",
     ),

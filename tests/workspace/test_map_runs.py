@@ -68,6 +68,24 @@ def sequence(workspace: Workspace, arn: str) -> list[tuple[str, int]]:
     return [(event.type, event.previous) for event in workspace.store.events(arn)]
 
 
+@pytest.mark.parametrize("language", ["JSONPath", "JSONata"])
+async def test_children_do_not_see_the_variables_outside(workspace: Workspace, language: str) -> None:
+    inner = (
+        {"Output": {"seen": "{% $exists($outer) %}"}} if language == "JSONata" else {"Parameters": {"x.$": "$outer"}}
+    )
+    machine = distributed({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True, **inner}}})
+    machine["StartAt"] = "First"
+    machine["QueryLanguage"] = language
+    machine["States"]["First"] = {"Type": "Pass", "Assign": {"outer": 5}, "Next": "M"}
+    if language == "JSONata":
+        machine["States"]["M"]["Items"] = [1]
+    _, outcome = await run(workspace, machine, [1])
+    if language == "JSONata":
+        assert json.loads(outcome.output) == [{"seen": False}]
+    else:
+        assert outcome.error == "States.ExceedToleratedFailureThreshold"
+
+
 async def test_each_item_is_an_execution_of_its_own(workspace: Workspace) -> None:
     record, outcome = await run(workspace, distributed(PASS, Label="Each"), [{"n": 0}, {"n": 1}])
     assert json.loads(outcome.output) == [{"n": 0}, {"n": 1}]
