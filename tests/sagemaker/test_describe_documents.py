@@ -38,6 +38,8 @@ DESCRIBE = {
     "Model": "describe_model",
     "EndpointConfig": "describe_endpoint_config",
     "Endpoint": "describe_endpoint",
+    "ModelPackageGroup": "describe_model_package_group",
+    "ModelPackage": "describe_model_package",
 }
 
 
@@ -71,6 +73,9 @@ def client(root: Path) -> Iterator[LocalSageMaker]:
     variant = {"VariantName": "all", "ModelName": "model", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     made.create_endpoint_config(EndpointConfigName="config", ProductionVariants=[variant])
     made.create_endpoint(EndpointName="live", EndpointConfigName="config")
+    made.create_model_package_group(ModelPackageGroupName="group", ModelPackageGroupDescription="kept")
+    made.create_model_package(ModelPackageGroupName="group", ModelApprovalStatus="Approved")
+    made.create_model_package(ModelPackageName="alone", ModelPackageDescription="without a group")
     for api, names in {
         "ProcessingJob": ("prepared", "missing"),
         "TrainingJob": ("bad", "late"),
@@ -113,11 +118,16 @@ def test_describe_documents_keep_the_shape(client: LocalSageMaker, root: Path, k
     assert records
     for record in records:
         assert unknown(record.document, shape) == []
-        # What the model requires of every answer, but only a job that made a model can give.
-        given = {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/k"}} if kind.api == "TrainingJob" else {}
+        # What the model requires of every answer, but only a job that made a model, or a package of its own, can give.
+        given: dict[str, Any] = {
+            "TrainingJob": {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/k"}},
+            "ModelPackage": {"ModelPackageName": "x"},
+        }.get(kind.api, {})
         faults = validation.check({**given, **record.document}, shape, open_enums=shapes.open_enums())
         assert [fault.describe() for fault in faults] == []
-        answer = getattr(client, DESCRIBE[kind.api])(**{kind.name: record.name})
+        # Versions of a group have no name of their own.
+        named = record.document.get(kind.name) or record.document[kind.arn]
+        answer = getattr(client, DESCRIBE[kind.api])(**{kind.name: named})
         answer.pop("ResponseMetadata")
         body = json.dumps(record.document).encode()
         parsed = create_parser("json").parse({"status_code": 200, "headers": {}, "body": body}, shape)
