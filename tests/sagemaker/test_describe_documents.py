@@ -119,10 +119,11 @@ def test_describe_documents_keep_the_shape(client: LocalSageMaker, root: Path, k
     for record in records:
         assert unknown(record.document, shape) == []
         # What the model requires of every answer, but only a job that made a model, or a package of its own, can give.
-        given: dict[str, Any] = {
+        required: dict[str, dict[str, Any]] = {
             "TrainingJob": {"ModelArtifacts": {"S3ModelArtifacts": "s3://b/k"}},
             "ModelPackage": {"ModelPackageName": "x"},
-        }.get(kind.api, {})
+        }
+        given = required.get(kind.api, {})
         faults = validation.check({**given, **record.document}, shape, open_enums=shapes.open_enums())
         assert [fault.describe() for fault in faults] == []
         # Versions of a group have no name of their own.
