@@ -5,21 +5,21 @@ from __future__ import annotations
 import gc
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import Struct
 
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.event_loop import load_asyncio
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
+from asl_runner.cli.request import Request
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.endpoint.on_demand import served_for
 from asl_runner.errors import UsageError
 from asl_runner.history.records import ExecutionRecord
-from asl_runner.placement import Choice, check_names
+from asl_runner.placement import check_names
 from asl_runner.workspace import Workspace
 from asl_runner.workspace.preflight import named_resources, written_tasks
 
@@ -27,28 +27,6 @@ if TYPE_CHECKING:
     from asl_runner.resources.mocks.tasks import Mocks
 
 STOPPING = "Stopping the execution; once more to kill it."
-
-
-class Request(Struct, frozen=True, kw_only=True):
-    """The command's arguments and options."""
-
-    file: str
-    input: str | None
-    name: str | None
-    as_json: bool
-    quiet: bool
-    clock: Literal["real", "virtual"]
-    mock_file: str | None
-    case: str | None
-    parameters: tuple[str, ...]
-    """Of a SageMaker pipeline or a template: texts `NAME=VALUE`."""
-    machine: str | None
-    """The state machine of a template that has several."""
-    steps: tuple[str, ...]
-    """Of a SageMaker pipeline: those of a selective execution."""
-    choice: Choice
-    workspace: str | None
-    config: str | None
 
 
 def execute(request: Request) -> int:

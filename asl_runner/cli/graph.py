@@ -77,7 +77,7 @@ def command(
 
 
 def _read(file: str, machine: str | None, parameters: tuple[str, ...], config: str | None) -> Any:
-    from asl_runner.cli.execute import Request
+    from asl_runner.cli.request import Request
     from asl_runner.cli.subject import read_subject
     from asl_runner.placement import Choice
 

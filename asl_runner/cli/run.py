@@ -82,7 +82,8 @@ def command(
       asl-runner run train.asl.json --use sagemaker=docker
       asl-runner run train.asl.json --target aws --use "Make features=local"
     """
-    from asl_runner.cli.execute import Request, execute
+    from asl_runner.cli.execute import execute
+    from asl_runner.cli.request import Request
 
     return execute(
         Request(

@@ -10,7 +10,7 @@ import click
 from msgspec.structs import replace
 
 from asl_runner.cli.inputs import read_input
-from asl_runner.cli.subject import MachineSubject
+from asl_runner.cli.machine_subject import MachineSubject
 from asl_runner.configuration import load_configuration
 from asl_runner.definition import load
 from asl_runner.definition.names import machine_name
@@ -19,7 +19,7 @@ from asl_runner.definition.templates.model import DeployedFunction, DeployedMach
 from asl_runner.errors import UsageError, near
 
 if TYPE_CHECKING:
-    from asl_runner.cli.execute import Request
+    from asl_runner.cli.request import Request
     from asl_runner.configuration import Configuration
 
 CODE = "templates"

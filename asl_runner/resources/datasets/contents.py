@@ -16,13 +16,11 @@ from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import ITEM_READER_FAILED, Failure
 from asl_runner.interpreter.item_data import items_in
 from asl_runner.interpreter.json_items import Item
+from asl_runner.resources.datasets.extra import EXTRA
 from asl_runner.resources.datasets.objects import Objects
 
 _GZIP = (".gz", ".gzip")
 _ZSTD = (".zst", ".zstd")
-
-EXTRA = "pip install 'asl-runner[datasets]'"
-"""What brings the packages for Parquet and ZSTD."""
 
 
 class Place:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import ITEM_READER_FAILED, Failure
 from asl_runner.interpreter.json_items import Item
-from asl_runner.resources.datasets.contents import EXTRA
+from asl_runner.resources.datasets.extra import EXTRA
 
 _ROWS = 256
 _LARGEST_GROUP = 256 << 20

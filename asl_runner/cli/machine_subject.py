@@ -1,0 +1,57 @@
+"""A state machine as `asl-runner run` runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from asl_runner.definition.model import StateMachine
+from asl_runner.definition.names import machine_name
+from asl_runner.expressions.environment import Json
+from asl_runner.history.records import ExecutionExists
+
+if TYPE_CHECKING:
+    from asl_runner.configuration import Configuration
+    from asl_runner.history.records import ExecutionRecord
+    from asl_runner.resources.mocks.tasks import Mocks
+    from asl_runner.workspace import Workspace
+    from asl_runner.workspace.running import Observer, RunningExecution
+
+
+class MachineSubject:
+    """A state machine with its input."""
+
+    def __init__(self, machine: StateMachine, input: Json, file: str, name: str | None) -> None:
+        self.name, self.machine = machine_name(file), machine
+        self._input, self._execution_name = input, name
+
+    async def start(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Literal["real", "virtual"],
+        observers: Sequence[Observer],
+        mocks: Mocks | None,
+    ) -> RunningExecution:
+        """Starts it in a workspace. Raises as `Workspace.start` does."""
+        try:
+            return await workspace.start(
+                self.machine,
+                self._input,
+                machine_name=self.name,
+                name=self._execution_name,
+                clock=clock,
+                observers=observers,
+                mocks=mocks,
+            )
+        except ExecutionExists as taken:
+            raise ExecutionExists(f"{taken}. Choose another --name, or none for a new one.") from None
+
+    def configured(self, configuration: Configuration, directory: Path) -> Configuration:
+        """As it is."""
+        return configuration
+
+    def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
+        """None: what is printed is the execution."""
+        return None
