@@ -48,4 +48,5 @@ class MapRuns:
             if counts is not None and now - self._told[state] >= _PAUSE:
                 self._told[state] = now
                 failures = f", {counts.failed:,} failed" if counts.failed else ""
-                yield state, f"{counts.succeeded + counts.failed:,} of {counts.total:,} items done{failures}"
+                total = "" if counts.total is None else f" of {counts.total:,}"
+                yield state, f"{counts.succeeded + counts.failed:,}{total} items done{failures}"

@@ -93,8 +93,8 @@ class MapRun(Protocol):
     def succeeded(self) -> Mapping[int, Json]:
         """Of one that goes on: what the children gave that succeeded before, by their index."""
 
-    async def grow(self, items: int, executions: int) -> None:
-        """There are at least so many of both; returns once that is kept."""
+    async def grow(self, items: int, executions: int, *, complete: bool) -> None:
+        """There are so many of both, at least until that is `complete`; returns once it is kept."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is to be called whenever the settings change."""

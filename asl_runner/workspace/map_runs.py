@@ -64,7 +64,7 @@ class LiveMapRun:
         self._changed: Callable[[], None] = lambda: None
         self._request = request
         self._total = (record.items, record.executions)
-        self.counts = Counts(record.items)
+        self.counts = Counts()
         """How its items stand, those of a redriven one without what succeeded before."""
         self._is_exported = False
         self._unwritten = 0
@@ -106,11 +106,11 @@ class LiveMapRun:
         }
         self._unsuccessful = {index: child.arn for index, child in enumerate(children) if child.status != "SUCCEEDED"}
 
-    async def grow(self, items: int, executions: int) -> None:
-        """There are at least so many of both; returns once that is kept."""
+    async def grow(self, items: int, executions: int, *, complete: bool) -> None:
+        """There are so many of both, at least until that is `complete`; returns once it is kept."""
         before = self._total
         total = self._total = (max(items, before[0]), max(executions, before[1]))
-        self.counts.total = total[0]
+        self.counts.total = total[0] if complete else None
         if total != before:
             await self._workspace.writable.change(lambda connection: map_runs.grow(connection, self.arn, *total))
 

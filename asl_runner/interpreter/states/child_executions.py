@@ -78,7 +78,8 @@ class ChildExecutions:
                     self._results.append(self._known[index] if is_known else None)
                 if not is_known:
                     self._waiting.append((index, batch))
-            await self._run.grow(self._batches.items, self._batches.executions)
+            batches = self._batches
+            await self._run.grow(batches.items, batches.executions, complete=batches.ended)
 
     def _begin(self) -> None:
         at_once = self._at_once()
