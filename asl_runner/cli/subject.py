@@ -48,7 +48,7 @@ class Subject(Protocol):
 
 def read_subject(request: Request) -> Subject:
     """What the command's arguments name. Raises `UsageError`, `InvalidDefinition`."""
-    if request.file != "-" and Path(request.file).is_dir():
+    if request.file not in ("", "-") and Path(request.file).is_dir():
         from asl_runner.cli.templates import template_subject
 
         return template_subject(request)

@@ -33,7 +33,7 @@ def find_machines(path: Path, names: Names, given: Mapping[str, str]) -> list[De
 def _of_assembly(folder: Path, names: Names, given: Mapping[str, str]) -> list[DeployedMachine]:
     """A cloud assembly of the CDK: every template beside its manifest, those of nested stages included."""
     if not (folder / "manifest.json").is_file():
-        raise UsageError(f"{folder} is a folder, and no cdk.out: it has no manifest.json. Name the file to run.")
+        raise UsageError(f"{folder} is a directory, and no cdk.out: it has no manifest.json. Name the file to run.")
     found: list[DeployedMachine] = []
     for file in sorted(folder.rglob("*.template.json")):
         declared = _read(file).get("Parameters") or {}
