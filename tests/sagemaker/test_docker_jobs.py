@@ -18,16 +18,20 @@ from docker_images import BASE, OWN
 from job_requests import (
     BUCKET,
     MINE,
-    ROLE,
+    SKLEARN,
     TEST_ROWS,
     XGBOOST,
     channel,
     ended,
+    processing,
+    processing_input,
+    processing_output,
     seed_buckets,
     training,
     transform,
     tuning,
 )
+from test_script_mode import script_training
 
 from asl_runner.configuration import ImageSetting
 from asl_runner.history.ownership import Owner
@@ -40,7 +44,7 @@ from asl_runner.storage.server import LocalAws
 
 pytestmark = pytest.mark.docker
 
-SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+SAGEMAKER_XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def client(tmp_path: Path, buckets: Buckets, engine: Engine) -> Iterator[LocalSa
 def containers(engine: Engine, root: Path) -> list[Any]:
     """The containers of the jobs below a test's directory."""
     wanted = {"label": f"{JOBS_LABEL}={root / 'jobs'}"}
-    found: list[Any] = engine.client.containers.list(all=True, filters=wanted)
+    found: list[Any] = engine.client.containers.list(all=True, filters=wanted, ignore_removed=True)
     return found
 
 
@@ -211,6 +215,44 @@ def test_the_users_server_answers_a_batch(client: LocalSageMaker, buckets: Bucke
     assert len(buckets.path(BUCKET, "output/test.csv.out").read_text().split()) == TEST_ROWS
 
 
+TRAINER = """
+import os, pathlib, shutil, sys
+model = pathlib.Path(os.environ["SM_MODEL_DIR"])
+rows = pathlib.Path(os.environ["SM_CHANNEL_TRAIN"], "train.csv").read_text().splitlines()
+(model / "rows").write_text(str(len(rows)))
+shutil.copytree("/opt/ml/code", model / "code")
+print("rows =", len(rows), *sys.argv[1:])
+"""
+SERVER = """
+import pathlib
+def model_fn(model_dir):
+    return int(pathlib.Path(model_dir, "rows").read_text())
+def input_fn(body, content_type):
+    return body.split()
+def predict_fn(data, model):
+    return [model for _ in data]
+def output_fn(prediction, accept):
+    return "".join(f"{one}\\n" for one in prediction), "text/csv"
+"""
+
+
+@pytest.mark.parametrize("image", [SKLEARN, SAGEMAKER_XGBOOST])
+def test_the_users_scripts_run_in_our_images(
+    client: LocalSageMaker, buckets: Buckets, tmp_path: Path, image: str
+) -> None:
+    files = {"train.py": TRAINER, "inference.py": SERVER}
+    client.create_training_job(**script_training(buckets, "script", files, "train.py", image, alpha="0.5"))
+    job = ended(client, "TrainingJob", "script")
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert "rows = 200 --alpha 0.5" in read(tmp_path / "jobs" / "training" / "script" / "log")
+    artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
+    client.create_model(ModelName="script", PrimaryContainer={"Image": image, "ModelDataUrl": artifact})
+    client.create_transform_job(**transform("script", "script"))
+    done = ended(client, "TransformJob", "script")
+    assert done["TransformJobStatus"] == "Completed", done
+    assert buckets.path(BUCKET, "output/test.csv.out").read_text().split() == ["200"] * TEST_ROWS
+
+
 SCRIPT = """
 import boto3, pathlib, sklearn
 pathlib.Path("/opt/ml/output/message").write_text("scikit-learn " + sklearn.__version__.split(".")[0])
@@ -226,43 +268,10 @@ def test_a_processing_script_runs_and_reaches_the_workspaces_s3(
     aws = LocalAws(buckets)
     made = LocalSageMaker(tmp_path / "jobs", buckets, environment=aws.environment)
     client = made.in_docker()
-    inputs = [("code", f"s3://{BUCKET}/code/script.py"), ("in", f"s3://{BUCKET}/csv/test.csv")]
+    inputs = [processing_input("in", f"s3://{BUCKET}/csv/test.csv", "/opt/ml/processing/in")]
+    outputs = [processing_output("out", f"s3://{BUCKET}/processed")]
     try:
-        client.create_processing_job(
-            ProcessingJobName="process",
-            RoleArn=ROLE,
-            AppSpecification={
-                "ImageUri": SKLEARN,
-                "ContainerEntrypoint": ["python3", "/opt/ml/processing/code/script.py"],
-            },
-            ProcessingResources={
-                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}
-            },
-            ProcessingInputs=[
-                {
-                    "InputName": name,
-                    "S3Input": {
-                        "S3Uri": uri,
-                        "LocalPath": f"/opt/ml/processing/{name}",
-                        "S3DataType": "S3Prefix",
-                        "S3InputMode": "File",
-                    },
-                }
-                for name, uri in inputs
-            ],
-            ProcessingOutputConfig={
-                "Outputs": [
-                    {
-                        "OutputName": "out",
-                        "S3Output": {
-                            "S3Uri": f"s3://{BUCKET}/processed",
-                            "LocalPath": "/opt/ml/processing/out",
-                            "S3UploadMode": "EndOfJob",
-                        },
-                    }
-                ]
-            },
-        )
+        client.create_processing_job(**processing("process", "script.py", inputs, outputs))
         job = ended(client, "ProcessingJob", "process")
         log = read(tmp_path / "jobs" / "processing" / "process" / "log")
         assert job["ProcessingJobStatus"] == "Completed", (job, log)
@@ -326,3 +335,88 @@ def test_a_container_does_not_outlive_a_process_that_is_killed(engine: Engine, t
 
 def read(path: Path) -> str:
     return path.read_text() if path.is_file() else ""
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_an_interrupted_run_leaves_no_container(engine: Engine, tmp_path: Path, signals: int) -> None:
+    """After the first signal the job is stopped; the second kills everything at once."""
+    seed_buckets(tmp_path / ".asl-runner" / "s3")
+    (tmp_path / "asl-runner.toml").write_text(f'[images]\n"*/mine:*" = {{ image = "{OWN}" }}\n')
+    resource = "arn:aws:states:::sagemaker:createTrainingJob.sync"
+    state = {"Type": "Task", "Resource": resource, "Parameters": own_job("cut", "never stop"), "End": True}
+    (tmp_path / "m.json").write_text(json.dumps({"StartAt": "Train", "States": {"Train": state}}))
+    started = [sys.executable, "-m", "asl_runner", "run", "m.json", "--use", "sagemaker=docker", "--json"]
+    output = subprocess.PIPE
+    process = subprocess.Popen(started, cwd=tmp_path, stdout=output, stderr=subprocess.DEVNULL, text=True)
+    workspace = tmp_path / ".asl-runner"
+    try:
+        eventually(lambda: "ready" in read(workspace / "jobs" / "training" / "cut" / "log"))
+        assert len(containers(engine, workspace)) == 1
+        process.send_signal(signal.SIGINT)
+        if signals == 2:
+            eventually(lambda: '"Stopping"' in read(workspace / "jobs" / "training" / "cut" / "record.json"))
+            process.send_signal(signal.SIGINT)
+        text, _ = process.communicate()
+        assert process.returncode == 130
+        assert (json.loads(text)["status"] if text else None) == ("ABORTED" if signals == 1 else None)
+        eventually(lambda: not containers(engine, workspace))
+    finally:
+        process.kill()
+        process.wait()
+
+
+FINDS = """
+import pathlib, socket, time
+deadline = time.monotonic() + 60
+def look(host):
+    while True:
+        try:
+            return socket.gethostbyname(host)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+met = [look(host) != "127.0.0.1" for host in ("algo-1", "algo-2")]
+print(socket.gethostname(), met)
+pathlib.Path("/opt/ml/processing/out", socket.gethostname()).write_text(str(met))
+# Nobody leaves before the other has looked.
+time.sleep(3)
+"""
+
+
+def test_the_hosts_of_a_job_find_each_other(
+    client: LocalSageMaker, buckets: Buckets, engine: Engine, tmp_path: Path
+) -> None:
+    buckets.put(BUCKET, "code/find.py", FINDS.encode())
+    request = processing("meeting", "find.py", outputs=[processing_output("out", f"s3://{BUCKET}/met")])
+    request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 2
+    client.create_processing_job(**request)
+    job = ended(client, "ProcessingJob", "meeting")
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    for host in ("algo-1", "algo-2"):
+        assert buckets.path(BUCKET, f"met/{host}").read_text() == "[True, True]"
+    assert engine.client.networks.list(filters={"label": f"{JOBS_LABEL}={tmp_path / 'jobs'}"}) == []
+
+
+def images_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "asl_runner", "images", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_our_images_are_listed(engine: Engine) -> None:
+    listed = json.loads(images_command("list", "--json").stdout)["images"]
+    assert {one["name"]: one["stands_for"] for one in listed} == {
+        "xgboost": ["xgboost", "sagemaker-xgboost"],
+        "scikit-learn": ["sagemaker-scikit-learn"],
+    }
+    assert all(one["size"] > 10**8 and one["id"].startswith("sha256:") for one in listed)
+    table = images_command("list").stdout
+    assert "asl-runner/xgboost" in table
+    assert " MB" in table
+
+
+def test_a_build_that_fails_says_why(engine: Engine) -> None:
+    ran = images_command("build", "xgboost", "--quiet", "--base", "127.0.0.1:1/no/such:image")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Error: The image asl-runner/xgboost could not be built: ")
+    assert "127.0.0.1:1" in ran.stderr

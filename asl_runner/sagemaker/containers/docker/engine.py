@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,15 +75,29 @@ def connect() -> Engine:
             "Unset DOCKER_HOST, or choose a context of this machine with `docker context use`."
         )
     try:
+        if place.scheme == "unix":
+            _knock(place.path)
         client = docker.DockerClient.from_env(
             environment={**os.environ, "DOCKER_HOST": url}, max_pool_size=CONNECTIONS, timeout=120
         )
         return Engine(client, client.info())
     except (docker.errors.DockerException, OSError) as problem:
         raise UsageError(
-            f"No Docker engine answers at {url}: {problem}. Start it, let DOCKER_HOST name it, or have the jobs run "
-            "without it: --use sagemaker=process"
+            f"No Docker engine answers at {url}: {_reason(problem)}. Start it, let DOCKER_HOST name it, or have jobs "
+            "run without it: --use sagemaker=process"
         ) from problem
+
+
+def _knock(path: str) -> None:
+    """Raises `OSError` where nobody listens; the SDK would leave a socket open, and say less."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(path)
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, PermissionError):
+        return "you may not use it; Docker's documentation says how to be added to the group docker"
+    return problem.strerror or str(problem) if isinstance(problem, OSError) else str(problem)
 
 
 def _engine_url() -> str:

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker.containers.container import Container, LineCallback
-from asl_runner.sagemaker.containers.contract import ContainerSpec
+from asl_runner.sagemaker.containers.contract import CLUSTER_VARIABLE, CURRENT_HOST, ContainerSpec
 from asl_runner.sagemaker.containers.docker import images, options
+from asl_runner.sagemaker.containers.docker import network as networks
 from asl_runner.sagemaker.containers.docker.engine import Engine, connect
 from asl_runner.sagemaker.containers.docker.launched import DockerProcess
 from asl_runner.sagemaker.containers.docker.relay import Relay, host_in
@@ -22,6 +23,8 @@ from asl_runner.sagemaker.containers.isolated import OPT_ML
 from asl_runner.sagemaker.records import Records
 
 AWS_URL = "AWS_ENDPOINT_URL"
+CLUSTER_PORT = 9099
+"""Where the first host of a job coordinates the others, in a network of their own."""
 HOST_NAME = "host.docker.internal"
 """The name engines in a virtual machine (Docker Desktop) give the host."""
 
@@ -75,17 +78,29 @@ class DockerPlace:
         engine = self.engine
         spec.log_path.parent.mkdir(parents=True, exist_ok=True)
         spec.log_path.touch()
-        network = "none" if spec.isolated and spec.port is None else self._network
+        alone, several = spec.isolated and spec.port is None, len(spec.hosts) > 1
+        network = "none" if alone and not several else self._network
         wanted = options.create_options(spec, engine, network=network, labels=self._labels())
-        self._lead_to_aws(engine, network, wanted)
-        process = DockerProcess(engine, wanted, lambda: self._own(engine, spec.tree.root, wanted["image"]))
-        return Container(spec, process, on_line)
+        if several:
+            with self._lock:
+                network = networks.join(engine, spec, self._labels(), wanted)
+        if not alone:
+            self._lead_to_aws(engine, network, wanted)
+
+        def ended() -> None:
+            if several:
+                networks.leave(engine, network)
+            self._own(engine, spec.tree.root, wanted["image"])
+
+        return Container(spec, DockerProcess(engine, wanted, ended), on_line)
 
     def cluster(self) -> Mapping[str, str]:
-        raise UsageError(
-            "Several instances run as processes of this machine, not in Docker, where the containers of a job do not "
-            "know each other's names. Use the target local for this job, or one instance."
-        )
+        if self._network == "host":
+            raise UsageError(
+                "On the network host the containers of a job on several instances are all this machine, and cannot be "
+                "told apart. Name another network in [docker] of the configuration, or use one instance."
+            )
+        return {CLUSTER_VARIABLE: f"{CURRENT_HOST}:{CLUSTER_PORT}"}
 
     def close(self) -> None:
         with self._lock:
@@ -100,7 +115,7 @@ class DockerPlace:
         return {options.JOBS_LABEL: str(self._records.root), options.OWNER_LABEL: self._records.owner}
 
     def _sweep(self, engine: Engine) -> None:
-        """Removes the containers of this workspace whose owner is gone; of others nothing can be known."""
+        """Removes the containers and networks of this workspace whose owner is gone; of others nothing can be known."""
         from docker.errors import APIError
 
         wanted = {"label": f"{options.JOBS_LABEL}={self._records.root}"}
@@ -109,12 +124,15 @@ class DockerPlace:
                 # Somebody else may be removing it, too.
                 with contextlib.suppress(APIError):
                     container.remove(force=True, v=True)
+        for network in engine.client.networks.list(filters=wanted):
+            if self._records.is_gone(network.attrs["Labels"].get(options.OWNER_LABEL, "")):
+                networks.leave(engine, network.name)
 
     def _lead_to_aws(self, engine: Engine, network: str, wanted: dict[str, Any]) -> None:
         """Has the container's `AWS_ENDPOINT_URL` name this machine as it is called in the container's network."""
         environment = wanted["environment"]
         url = environment.get(AWS_URL)
-        if url is None or network == "none":
+        if url is None:
             return
         # A proxy of the network would be asked for an address that only this machine has.
         place = urlsplit(url)
