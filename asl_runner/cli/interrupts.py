@@ -36,7 +36,7 @@ class Interruption:
 @contextmanager
 def interruptible(message: str | None) -> Iterator[Interruption]:
     """Lets the first signal stop what `on_signal` names, saying `message`; the second kills this process and every one
-    under it. A signal that the caller has this process ignore, as `nohup` does, stays ignored.
+    under it. Under `nohup` the end of the terminal is no signal.
 
     To be used inside a running event loop, in the main thread.
     """
@@ -57,7 +57,9 @@ def interruptible(message: str | None) -> Iterator[Interruption]:
                 print(message, file=sys.stderr, flush=True)
         interruption.came(code)
 
-    heard = {number: code for number, code in EXIT_CODES.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    # Shells have what they start in the background ignore SIGINT; only of SIGHUP it is the user's wish.
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    heard = {number: code for number, code in EXIT_CODES.items() if number != signal.SIGHUP or not outlives}
     for number, code in heard.items():
         loop.add_signal_handler(number, handle, code)
     try:

@@ -60,7 +60,8 @@ def test_a_closed_terminal_aborts_the_execution_and_ends_its_children(tmp_path: 
     write(tmp_path, "m.asl.json", task("sleeper"))
     terminal, ours = os.openpty()
     # A process of its own session, which takes the terminal for its own: what a shell's window does.
-    takes_it = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+    takes_it = "import fcntl, os, signal, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+    takes_it += "; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
     runs = f"{takes_it}; os.execv(sys.executable, [sys.executable, '-m', 'asl_runner', *sys.argv[1:]])"
     process = subprocess.Popen(
         [sys.executable, "-c", runs, "run", "m.asl.json", "--name", "cut"],
