@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal
 
@@ -16,12 +17,16 @@ class Deadlines:
     The block then raises a `Failure`, also when the work answers in the very moment or does not mind being cancelled.
     """
 
-    def __init__(self, clock: Clock, timeout: float | None, heartbeat: float | None) -> None:
+    def __init__(
+        self, clock: Clock, timeout: float | None, heartbeat: float | None, on_pass: Callable[[], object]
+    ) -> None:
+        """`on_pass` is called when one passes, before the work is cut off."""
         self.passed: Literal["timeout", "heartbeat"] | None = None
         """Which one passed."""
         self._clock = clock
         self._seconds = timeout
         self._interval = heartbeat
+        self._on_pass = on_pass
         self._task: asyncio.Task[object] | None = None
         self._timeout: Timer | None = None
         self._heartbeat: Timer | None = None
@@ -67,4 +72,5 @@ class Deadlines:
     def _pass(self, which: Literal["timeout", "heartbeat"]) -> None:
         if self.passed is None and self.running and self._task is not None:
             self.passed = which
+            self._on_pass()
             self._task.cancel()

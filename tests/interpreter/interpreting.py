@@ -14,7 +14,7 @@ from asl_runner.history.journal import MemoryJournal
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution, Outcome
 from asl_runner.interpreter.limits import AWS_LIMITS, Limits
-from asl_runner.interpreter.ports import ExecutionInfo, Ports, TaskCall, TaskFailed, Tasks
+from asl_runner.interpreter.ports import Clock, ExecutionInfo, Ports, TaskCall, TaskFailed, Tasks
 
 START = 1_700_000_000.0
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:echo"
@@ -84,7 +84,7 @@ def execution(
     input: Any = None,
     tasks: Tasks | None = None,
     *,
-    clock: VirtualClock | None = None,
+    clock: Clock | None = None,
     limits: Limits = AWS_LIMITS,
     seed: str = "seed",
     missing: Callable[[Resource], str | None] = lambda resource: None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from interpreting import INVOKE, START, Answers, Ran, execution, failing, one, run
 
-from asl_runner.interpreter.clocks import VirtualClock
+from asl_runner.interpreter.clocks import RealClock, VirtualClock
 from asl_runner.interpreter.ports import TaskCall
 
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:a"
@@ -246,3 +246,28 @@ def test_branches_that_fail_in_the_same_moment_are_all_accounted_for() -> None:
     types = ran.types()
     assert types.count("TaskStateAborted") == types.count("TaskStateEntered") == 2
     assert types.count("WaitStateAborted") == 1
+
+
+def test_iterations_that_began_together_all_run_out_of_time() -> None:
+    """Recorded: a Map's first failure ends the others, but their timeouts, a moment later, are told before."""
+
+    async def slow_to_end(call: TaskCall) -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.5)
+            raise
+        return "done"
+
+    each = one({"Type": "Task", "Resource": INVOKE, "TimeoutSeconds": 1})
+    machine = one({"Type": "Map", "ItemProcessor": each})
+    ran = run(machine, [1, 2, 3], Answers({"S": [slow_to_end]}), clock=RealClock())
+    assert ran.failure == ("States.Timeout", None)
+    assert ran.types()[-11:] == [
+        *["TaskTimedOut"] * 3,
+        "MapIterationFailed",
+        "TaskStateAborted",
+        *["MapIterationAborted", "TaskStateAborted"] * 2,
+        "MapStateFailed",
+        "ExecutionFailed",
+    ]

@@ -15,7 +15,7 @@ from asl_runner.history.events import Payload
 from asl_runner.interpreter import errors, integration
 from asl_runner.interpreter.dataflow import narrowed_input, states_variable
 from asl_runner.interpreter.deadlines import Deadlines
-from asl_runner.interpreter.errors import Failure, cut, data_limit_failure
+from asl_runner.interpreter.errors import Failure, HistoryLimit, cut, data_limit_failure
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.payload import text
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
@@ -59,7 +59,7 @@ async def _work(frame: Frame, state: Task, effective: Json) -> Json:
         raise ExpressionError(reason)
     history = TaskHistory(frame, state.resource)
     call = _call(frame, state, effective, history)
-    deadlines = Deadlines(frame.run.ports.clock, call.timeout, call.heartbeat)
+    deadlines = Deadlines(frame.run.ports.clock, call.timeout, call.heartbeat, history.timed_out)
     call.submitted = history.submitted
     call.beat = deadlines.beat
     if history.events.started_at_once:
@@ -75,7 +75,7 @@ async def _work(frame: Frame, state: Task, effective: Json) -> Json:
         if frame.run.limits.exceeded_by(output):
             raise data_limit_failure(_limit_name(state.resource), catchable=True)
     except Failure as failure:
-        history.failed(failure, timed_out=deadlines.passed is not None)
+        history.failed(failure)
         raise
     history.succeeded(output)
     return result
@@ -162,6 +162,7 @@ class TaskHistory:
         self.events = _LAMBDA if resource.kind == "lambda" else _ACTIVITY if resource.kind == "activity" else _SERVICE
         self._frame = frame
         self._resource = resource
+        self._out_of_time = False
         self._common: dict[str, Any] = (
             {"resourceType": resource.service, "resource": resource.history_resource} if self.events is _SERVICE else {}
         )
@@ -202,14 +203,25 @@ class TaskHistory:
         """The result, as JSON text."""
         self._record("Succeeded", {**self._common, "output": output})
 
-    def failed(self, failure: Failure, *, timed_out: bool) -> None:
-        """The error, or that a deadline passed."""
+    def timed_out(self) -> None:
+        """A deadline passed. Recorded at that moment, not when the work has been cut off: of iterations that began
+        together all run out of time before the first of them ends the others (recorded)."""
+        try:
+            self._record("TimedOut", {**self._common, "error": errors.TIMEOUT})
+        except HistoryLimit:
+            return  # It comes up again where the failure is recorded.
+        self._out_of_time = True
+
+    def failed(self, failure: Failure) -> None:
+        """The error, unless it is that a deadline passed, which is recorded already."""
+        if self._out_of_time:
+            return
         details = {**self._common}
         if failure.error is not None:
             details["error"] = failure.error
         if failure.cause is not None:
             details["cause"] = failure.cause
-        self._record("TimedOut" if timed_out else "Failed", details)
+        self._record("Failed", details)
 
     def _record(self, step: str, details: dict[str, Any]) -> None:
         frame = self._frame
