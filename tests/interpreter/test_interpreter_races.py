@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from interpreting import INVOKE, START, Answers, Ran, execution, failing, one, run
+from interpreting import INVOKE, START, Answers, Ran, chain, execution, failing, one, run
 
 from asl_runner.interpreter.clocks import RealClock, VirtualClock
 from asl_runner.interpreter.ports import TaskCall
@@ -259,9 +259,9 @@ def test_iterations_that_began_together_all_run_out_of_time() -> None:
             raise
         return "done"
 
-    each = one({"Type": "Task", "Resource": INVOKE, "TimeoutSeconds": 1})
+    each = chain(T={"Type": "Task", "Resource": INVOKE, "TimeoutSeconds": 1})
     machine = one({"Type": "Map", "ItemProcessor": each})
-    ran = run(machine, [1, 2, 3], Answers({"S": [slow_to_end]}), clock=RealClock())
+    ran = run(machine, [1, 2, 3], Answers({"T": [slow_to_end]}), clock=RealClock())
     assert ran.failure == ("States.Timeout", None)
     assert ran.types()[-11:] == [
         *["TaskTimedOut"] * 3,
