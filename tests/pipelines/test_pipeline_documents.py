@@ -67,6 +67,7 @@ def changed(**fields: Any) -> dict[str, Any]:
             pipeline(condition("C", [equals(1, 1)], [function("F")], [function("F")])),
             [("PIP201", "/Steps[0]/Arguments/ElseSteps[0]/Name")],
         ),
+        ({"StartAt": "A", "States": {}}, [("PIP101", "/")]),
         ({"Steps": 3}, [("PIP102", "/Steps")]),
         ({"Steps": [3]}, [("PIP102", "/Steps[0]")]),
     ],
@@ -83,6 +84,18 @@ def test_all_problems_are_found_in_one_go() -> None:
     assert found == ["PIP101", "PIP101", "PIP103"]
     definition["Parameters"], definition["Steps"][1]["Type"] = [], "Model"
     assert sorted(code for code, _ in problems(definition)) == ["PIP202", "PIP202"]
+
+
+def test_a_property_file_lies_in_an_output() -> None:
+    step = {
+        "Name": "P",
+        "Type": "Processing",
+        "Arguments": {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "train"}]}},
+        "PropertyFiles": [{"PropertyFileName": "R", "OutputName": "trian", "FilePath": "r.json"}],
+    }
+    value = {"Std:JsonGet": {"PropertyFile": get("Steps.P.PropertyFiles.R"), "Path": "a"}}
+    _, diagnostics = check(read_document(json.dumps(pipeline(step, function("F", x=value)))))
+    assert [(one.code, one.hint) for one in diagnostics] == [("PIP202", 'did you mean "train"?')]
 
 
 def test_circles_are_named() -> None:

@@ -338,6 +338,12 @@ def test_models_lambdas_and_registrations() -> None:
     assert ran.input("M: describe") == {"ModelName": ran.input("M")["ModelName"]}
 
 
+def test_a_function_has_to_answer_with_the_output_parameters() -> None:
+    ran = run(pipeline(function("F")), {"F": {"Payload": {"other": 1}}})
+    assert (ran.status, ran.error) == ("FAILED", "States.QueryEvaluationError")
+    assert "has no out, which the step has as an output parameter" in (ran.cause or "")
+
+
 def test_an_emr_step_runs_on_its_cluster() -> None:
     config = {"HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["spark-submit"]}}
     arguments = {"ClusterId": get("Parameters.P"), "StepConfig": config}

@@ -113,7 +113,11 @@ class _Reader:
             self._wrong(value, (), "an object")
             return None
         parameters = tuple(self._parameters(value.get("Parameters") or [], ("Parameters",)))
-        steps = tuple(self._steps(value.get("Steps"), ("Steps",), None))
+        if "Steps" not in value:
+            hint = "this is a state machine: run it as it is" if "States" in value else ""
+            self._report.add("PIP101", "Steps is missing: this is no SageMaker Pipelines definition", (), hint=hint)
+            return None
+        steps = tuple(self._steps(value["Steps"], ("Steps",), None))
         if not steps and not self._report.has_errors:
             self._report.add("PIP103", "A pipeline has at least one step", ("Steps",))
         return Pipeline(name=document.name, parameters=parameters, steps=steps, text=document.json_text)

@@ -73,8 +73,7 @@ class Expressions:
         inner = self.inner(value, path, step, uses)
         if not inner.startswith(("$states.input.Steps", _PLACE_OF_FILES)):
             return inner
-        missing = jsonata.text(f"There is no {inner.removeprefix('$states.input.').replace('`', '')}")
-        return f"($exists({inner}) ? {inner} : $error({missing}))"
+        return jsonata.required(inner, f"There is no {inner.removeprefix('$states.input.').replace('`', '')}")
 
     def _get(self, name: Json, path: Path, step: Step, uses: Uses) -> str:
         found = references.parse(name) if isinstance(name, str) else None
@@ -174,9 +173,18 @@ class Expressions:
         if name not in files:
             self._unknown(f"The step {found.step!r} has no property file {name!r}", path, name, files)
             return None
+        self._check_output(self._steps[found.step], files[name]["OutputName"], path)
         output = ("ProcessingOutputConfig", "Outputs", files[name]["OutputName"], "S3Output", "S3Uri")
         folder = jsonata.path("$states.input.Steps", (found.step, *output))
         return f"{found.step}.{name}", f"{folder} & {jsonata.text('/' + files[name]['FilePath'])}"
+
+    def _check_output(self, step: Step, name: str, path: Path) -> None:
+        config: Any = step.arguments.get("ProcessingOutputConfig")
+        outputs = config.get("Outputs") if isinstance(config, dict) else None
+        if isinstance(outputs, list):
+            names = [str(one["OutputName"]) for one in outputs if isinstance(one, dict) and "OutputName" in one]
+            if name not in names:
+                self._unknown(f"The step {step.name!r} has no output {name!r} for its property file", path, name, names)
 
     def _known(self, step: str, path: Path, uses: Uses) -> bool:
         if step not in self._steps:

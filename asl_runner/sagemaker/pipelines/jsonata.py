@@ -51,6 +51,11 @@ def path(base: str, steps: Sequence[str | int]) -> str:
     return found
 
 
+def required(inner: str, otherwise: str) -> str:
+    """A value that fails the state with the message `otherwise` where it is missing."""
+    return f"($exists({inner}) ? {inner} : $error({text(otherwise)}))"
+
+
 def merged(member: str, key: str, value: str) -> str:
     """The state's input with `value` (an expression) added under `key` to the object `member`."""
     inner = f"$merge([$states.input.{member}, {{{text(key)}: {value}}}])"

@@ -148,11 +148,15 @@ def _described(one: Compiled, names: StateNames, action: str, field: str, known:
 def _lambda(one: Compiled, names: StateNames, read: set[str]) -> Chain:
     arguments: dict[str, Json] = {"FunctionName": one.fields["FunctionArn"], "Payload": one.arguments}
     shown = _inner(one.fields["FunctionArn"])
-    outputs = ", ".join(
-        f"{jsonata.text(name)}: {jsonata.path('$states.result.Payload', (name,))}" for name in output_types(one.step)
-    )
+    outputs = ", ".join(f"{jsonata.text(name)}: {_returned(name)}" for name in output_types(one.step))
     properties = f"{{'Arn': {shown}, 'OutputParameters': {{{outputs}}}}}"
     return [(one.step.name, _task(one, "lambda:invoke", arguments, properties))]
+
+
+def _returned(name: str) -> str:
+    """A member of the function's answer."""
+    answer = jsonata.path("$states.result.Payload", (name,))
+    return jsonata.required(answer, f"The function's answer has no {name}, which the step has as an output parameter")
 
 
 def _callback(one: Compiled, names: StateNames, read: set[str]) -> Chain:
