@@ -182,3 +182,27 @@ def test_random_expressions_give_a_value_or_an_error(expression: str) -> None:
     )
     if not isinstance(result, Exception):
         json.dumps(result, allow_nan=False)
+
+
+TRACED = """
+import sys
+import asl_runner.expressions.jsonata_guard as guard
+from asl_runner.expressions.jsonata import QueryEvaluationError, compile_jsonata
+from expression_surroundings import Surroundings
+
+guard.TIME_LIMIT = 0.2
+endless = compile_jsonata("( $f := function($n) { $f($n + 1) }; $f(1) )", "Output")
+try:
+    endless({"input": 1, "context": {}}, Surroundings({}))
+except QueryEvaluationError as problem:
+    print(str(problem)[-54:])
+sys.settrace(lambda frame, event, argument: None)
+print(sum(number for number in range(10)))
+"""
+
+
+def test_a_debugger_works_after_an_expression_was_stopped() -> None:
+    """An exception that is taken back unraised keeps CPython 3.11 looking for it: traced code then never ends."""
+    command = [sys.executable, "-c", TRACED]
+    ran = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout == "Expression evaluation timeout: Check for infinite loop\n45\n", ran.stderr

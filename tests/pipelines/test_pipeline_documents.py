@@ -69,6 +69,10 @@ def changed(**fields: Any) -> dict[str, Any]:
         ),
         ({"StartAt": "A", "States": {}}, [("PIP101", "/")]),
         ({"Steps": 3}, [("PIP102", "/Steps")]),
+        (
+            pipeline({**function("F"), "DependsOn": 3}),
+            [("PIP102", "/Steps[0]/DependsOn")],
+        ),
         ({"Steps": [3]}, [("PIP102", "/Steps[0]")]),
     ],
 )

@@ -47,7 +47,7 @@ async def test_objects_and_messages(tmp_path: Path) -> None:
         chain(
             ("aws-sdk:s3:createBucket", {"Bucket": "reports"}, drop),
             ("aws-sdk:s3:putObject", {"Bucket": "reports", "Key": "a/b.json", "Body.$": "$"}, drop),
-            ("aws-sdk:sqs:createQueue", {"QueueName": "q"}, {"ResultPath": "$.queue"}),
+            ("aws-sdk:sqs:createQueue", {"QueueName": "numbers"}, {"ResultPath": "$.queue"}),
             ("sqs:sendMessage", {"QueueUrl.$": "$.queue.QueueUrl", "MessageBody": {"n": 1}}, drop),
             (
                 "aws-sdk:sqs:receiveMessage",

@@ -374,7 +374,7 @@ def test_the_environment_of_a_child_process(tmp_path: Path) -> None:
 def test_other_services_are_motos(tmp_path: Path) -> None:
     with LocalAws(Buckets(tmp_path)) as aws:
         sqs = client(aws, "sqs")
-        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        url = sqs.create_queue(QueueName="greetings")["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody="hello")
         assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "hello"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from asl_runner.endpoint.pipelines.lookup import pipeline_of
+from asl_runner.service_model.errors import ServiceError, validation_error
 
 if TYPE_CHECKING:
     from asl_runner.workspace import Workspace
@@ -21,8 +22,11 @@ def is_pipeline(arn: str) -> bool:
 
 
 def tagged(workspace: Workspace, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Answers one of the three operations."""
-    known = pipeline_of(workspace, request["ResourceArn"])
+    """Answers one of the three operations, whose models have no error for a resource that is not there."""
+    try:
+        known = pipeline_of(workspace, request["ResourceArn"])
+    except ServiceError as missing:
+        raise validation_error(missing.message) from missing
     tags = _CHANGES[operation](known.tags, request)
     if tags != known.tags:
         workspace.pipelines.records.keep_pipeline(replace(known, tags=tags))

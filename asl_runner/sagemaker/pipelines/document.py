@@ -165,6 +165,7 @@ class _Reader:
         depends_on = one.get("DependsOn") or []
         if not isinstance(depends_on, list) or not all(isinstance(other, str) for other in depends_on):
             self._wrong(depends_on, (*place, "DependsOn"), "a list of names of steps")
+            depends_on = []
         if self._report.has_errors and not (name and type_ in KINDS and isinstance(arguments, dict)):
             return None
         self._members(one, type_, place)
@@ -174,7 +175,7 @@ class _Reader:
             arguments=arguments,
             fields=one,
             path=place,
-            depends_on=tuple(other for other in depends_on if isinstance(other, str)),
+            depends_on=tuple(depends_on),
             parent=parent,
         )
 
