@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,14 +49,10 @@ class TemplateSubject(MachineSubject):
 
 def template_subject(request: Request) -> TemplateSubject:
     """The state machine that the command's arguments name. Raises `UsageError`, `InvalidDefinition`."""
-    configuration = load_configuration(Path(request.config) if request.config else None)
-    names = Names(configuration.region, configuration.account, machine_name(str(Path(request.file).absolute())))
-    machines = find_machines(Path(request.file), names, _given(request.parameters))
     if request.steps:
         raise UsageError("--step is for SageMaker pipelines.")
+    machines = deployed_machines(request.file, request.parameters, request.config)
     known = {one.name: one for one in machines}
-    if not known:
-        raise UsageError(f"{request.file} deploys no state machine.")
     if request.machine is not None:
         if request.machine not in known:
             raise UsageError(f"{request.file} has no state machine {request.machine!r}: {near(request.machine, known)}")
@@ -63,6 +60,19 @@ def template_subject(request: Request) -> TemplateSubject:
     if len(known) > 1:
         raise UsageError(f"{request.file} has several state machines; say --machine with one of {', '.join(known)}.")
     return TemplateSubject(machines[0], request)
+
+
+def deployed_machines(file: str, parameters: tuple[str, ...], config: str | None = None) -> Sequence[DeployedMachine]:
+    """The state machines of a template, at least one; `parameters` are NAME=VALUE.
+
+    Raises `UsageError` where there is none, or the template cannot be read.
+    """
+    configuration = load_configuration(Path(config) if config else None)
+    names = Names(configuration.region, configuration.account, machine_name(str(Path(file).absolute())))
+    machines = find_machines(Path(file), names, _given(parameters))
+    if not machines:
+        raise UsageError(f"{file} deploys no state machine.")
+    return machines
 
 
 def _given(parameters: tuple[str, ...]) -> dict[str, str]:

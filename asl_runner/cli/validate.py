@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
     from asl_runner.definition.render import Checked
+    from asl_runner.definition.source import Document
 
 FORMATS = ("text", "json", "github", "sarif")
 
@@ -25,6 +27,7 @@ FORMATS = ("text", "json", "github", "sarif")
 Examples:
   asl-runner validate order.asl.json
   asl-runner validate --strict state_machines/*.asl.json
+  asl-runner validate template.yaml -p Stage=dev
   asl-runner validate --format sarif *.asl.yaml > asl.sarif
   envsubst < order.asl.json | asl-runner validate -
 
@@ -35,13 +38,21 @@ Exit codes: 0 valid, 2 usage (a file that is not there), 3 invalid.""",
     "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="How to report."
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail as errors do.")
-def command(files: tuple[str, ...], format_: str, strict: bool) -> int:
+@click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of a template; repeatable.",
+)
+def command(files: tuple[str, ...], format_: str, strict: bool, parameters: tuple[str, ...]) -> int:
     """Check definitions, JSON or YAML, and report every problem in one go; those of SageMaker Pipelines, too.
 
-    A FILE of - is standard input. Each problem has its place in the file, a stable code (docs/diagnostics.md) and,
-    where there is one, a hint.
+    A FILE of - is standard input. Of a template, SAM's and any other that `run` takes, each state machine is checked.
+    Each problem has its place in the file, a stable code (docs/diagnostics.md) and, where there is one, a hint.
     """
-    checked = [_check(file) for file in files]
+    checked = [item for file in files for item in _check(file, parameters)]
     click.echo(_report(checked, format_), nl=False)
     bad = any(item.count("error") or (strict and item.diagnostics) for item in checked)
     return 3 if bad else 0
@@ -50,12 +61,13 @@ def command(files: tuple[str, ...], format_: str, strict: bool) -> int:
 validate = command
 
 
-def _check(file: str) -> Checked:
-    from asl_runner.definition import check_read, read_document
+def _check(file: str, parameters: tuple[str, ...]) -> list[Checked]:
+    from asl_runner.definition import read_document
     from asl_runner.definition.pipelines import is_pipeline
-    from asl_runner.definition.render import Checked
-    from asl_runner.definition.walk import all_states
+    from asl_runner.definition.templates.kind import is_template
 
+    if file != "-" and Path(file).is_dir():
+        return _template(file, parameters)
     source = read_definition(file)
     name = "<stdin>" if file == "-" else file
     try:
@@ -63,13 +75,38 @@ def _check(file: str) -> Checked:
     except OSError as problem:
         raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
     if is_pipeline(document.value):
-        from asl_runner.sagemaker import pipelines
+        return [_pipeline(document)]
+    if file != "-" and is_template(document.value):
+        return _template(file, parameters)
+    return [_machine(document)]
 
-        pipeline, diagnostics = pipelines.check(document)
-        return Checked(file=name, diagnostics=diagnostics, states=None if pipeline is None else len(pipeline.steps))
+
+def _pipeline(document: Document) -> Checked:
+    from asl_runner.definition.render import Checked
+    from asl_runner.sagemaker import pipelines
+
+    pipeline, diagnostics = pipelines.check(document)
+    return Checked(
+        file=document.name, diagnostics=diagnostics, states=None if pipeline is None else len(pipeline.steps)
+    )
+
+
+def _template(file: str, parameters: tuple[str, ...]) -> list[Checked]:
+    from asl_runner.cli.templates import deployed_machines
+    from asl_runner.definition import read_document
+
+    machines = deployed_machines(file, parameters)
+    return [_machine(read_document(machine.definition, name=f"{file}, {machine.name}")) for machine in machines]
+
+
+def _machine(document: Document) -> Checked:
+    from asl_runner.definition import check_read
+    from asl_runner.definition.render import Checked
+    from asl_runner.definition.walk import all_states
+
     machine, diagnostics = check_read(document)
     states = None if machine is None else sum(1 for _ in all_states(machine))
-    return Checked(file=name, diagnostics=diagnostics, states=states)
+    return Checked(file=document.name, diagnostics=diagnostics, states=states)
 
 
 def _report(checked: Sequence[Checked], format_: str) -> str:

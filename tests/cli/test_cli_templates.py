@@ -83,3 +83,21 @@ def test_what_is_no_template_takes_no_parameters(tmp_path: Path) -> None:
     assert (ran.returncode, "m.asl.json is neither" in ran.stderr) == (2, True)
     folder = asl_runner(tmp_path, "run", ".")
     assert (folder.returncode, "no cdk.out: it has no manifest.json" in folder.stderr) == (2, True)
+
+
+def test_validate_checks_each_state_machine_of_a_template(tmp_path: Path) -> None:
+    project(tmp_path)
+    good = asl_runner(tmp_path, "validate", "template.yaml")
+    assert (good.returncode, good.stdout) == (0, "OK template.yaml, Machine (2 states)\n")
+    write(tmp_path, "m.asl.yaml", MACHINE.replace("Next: Shout", "Next: Shoot"))
+    bad = asl_runner(tmp_path, "validate", "template.yaml")
+    assert bad.returncode == 3
+    assert "/States/Greet/Next" in bad.stdout
+    assert 'did you mean "Shout"?' in bad.stdout
+
+
+def test_validate_says_that_a_template_has_no_state_machine(tmp_path: Path) -> None:
+    write(tmp_path, "template.yaml", "Resources: {Topic: {Type: AWS::SNS::Topic}}\n")
+    bad = asl_runner(tmp_path, "validate", "template.yaml")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert "template.yaml deploys no state machine." in bad.stderr
