@@ -80,13 +80,13 @@ class TuningJob(Job):
         )
 
     def finish(self, status: str, detail: str, reason: str | None) -> None:
+        standing = self._standing()
         now = moments.now()
-        changes: Document = {"HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
+        changes: Document = {**standing, "HyperParameterTuningJobStatus": status, "HyperParameterTuningEndTime": now}
         if reason is not None:
             changes["FailureReason"] = reason
         started = self.document["CreationTime"]
         changes["ConsumedResources"] = {"RuntimeInSeconds": max(1, round(now - started))}
-        changes |= self._standing()
         self.update(lambda document: {**document, **changes, "LastModifiedTime": now})
 
     def _search(self) -> None:
@@ -217,7 +217,8 @@ class TuningJob(Job):
             details: Document = {"NumberOfTrainingJobsObjectiveNotImproving": count}
             converged = completion.has_converged(self._values(), minimize=self.plan.minimize)
             if completion.is_wanted(self.plan.criteria) and converged:
-                details["ConvergenceDetectedTime"] = moments.now()
+                known = tuning.get("TuningJobCompletionDetails", {})
+                details["ConvergenceDetectedTime"] = known.get("ConvergenceDetectedTime", moments.now())
             found["TuningJobCompletionDetails"] = details
         return found
 
