@@ -23,7 +23,7 @@ import msgspec
 
 from asl_runner.sagemaker import kinds, listing, rules, trials
 from asl_runner.sagemaker.containers.images import ImageSetting, Use
-from asl_runner.sagemaker.containers.place import Place, ProcessPlace
+from asl_runner.sagemaker.containers.place import ProcessPlace
 from asl_runner.sagemaker.endpoints import Endpoints
 from asl_runner.sagemaker.jobs import model, processing, processing_request, training, transform, tuning, tuning_request
 from asl_runner.sagemaker.jobs.base import Site
@@ -64,7 +64,6 @@ class LocalSageMaker:
     ) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._images = images
-        self._places: list[Place] = []
         self._site = Site(
             records=Records(root),
             buckets=buckets,
@@ -76,14 +75,17 @@ class LocalSageMaker:
             closing=threading.Event(),
         )
         self._service = Service(self._site, reuse_names=reuse_names)
-        self._endpoints = Endpoints(self._service, self._site)
+        self._sites = {self._site.place.name: self._site}
+        """By the names of their places; shared with the clients of `in_docker`."""
+        self._making = threading.Lock()
+        self._endpoints = Endpoints(self._service, self._site, self._site_at)
         self._registry = Registry(self._service, self._site)
 
     def close(self) -> None:
         """Stops every job of this process and waits for their end; children are gone, statuses say `Stopped`."""
         self._service.close()
-        for place in self._places:
-            place.close()
+        for site in self._sites.values():
+            site.place.close()
 
     def progress(self, job_name: str, kind: str | None = None) -> JobProgress | None:
         """A cheap snapshot of a job this process runs or ran, for showing; None for a name it knows nothing of.
@@ -102,14 +104,22 @@ class LocalSageMaker:
 
         `network` is the network of Docker their containers join. The engine is sought by the first job.
         """
-        from asl_runner.sagemaker.containers.docker.place import DockerPlace
+        from asl_runner.sagemaker.containers.docker.place import DOCKER
 
-        place = DockerPlace(self._images, self._site.records, network=network)
-        self._places.append(place)
         other = copy.copy(self)
-        other._site = msgspec.structs.replace(self._site, place=place)
-        other._endpoints = Endpoints(self._service, other._site)
+        other._site = self._site_at(f"{DOCKER}{network}")
+        other._endpoints = Endpoints(self._service, other._site, self._site_at)
         return other
+
+    def _site_at(self, name: str) -> Site:
+        """The site whose place is called `name`; made when first wanted."""
+        with self._making:
+            if name not in self._sites:
+                from asl_runner.sagemaker.containers.docker.place import DOCKER, DockerPlace
+
+                place = DockerPlace(self._images, self._site.records, network=name.removeprefix(DOCKER))
+                self._sites[name] = msgspec.structs.replace(self._site, place=place)
+            return self._sites[name]
 
     def problem(self, image: str, use: Use = "algorithm") -> str | None:
         """Why an image could not be run where this client's jobs run; None if nothing is known against it."""

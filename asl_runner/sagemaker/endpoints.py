@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asl_runner.errors import WorkspaceError
@@ -31,10 +31,11 @@ _TAKEN_SECONDS = 10.0
 class Endpoints:
     """The endpoints and endpoint configurations of one `Service`."""
 
-    def __init__(self, service: Service, site: Site) -> None:
-        """`site` is where the containers of endpoints run."""
+    def __init__(self, service: Service, site: Site, site_at: Callable[[str], Site]) -> None:
+        """`site` is where the containers of new endpoints run, `site_at` gives that of a place by its name."""
         self._service = service
         self._site = site
+        self._site_at = site_at
 
     def create_config(self, given: Mapping[str, Any]) -> Response:
         """`CreateEndpointConfig`."""
@@ -56,6 +57,8 @@ class Endpoints:
         wire = self._service.request(operation, given)
         self._service.record(kinds.ENDPOINT_CONFIG, wire["EndpointConfigName"], operation)
         record = self._service.create(kinds.ENDPOINT, wire, endpoint.new_endpoint)
+        directory = self._site.records.directory(kinds.ENDPOINT.directory, record.name)
+        (directory / endpoint.PLACE_FILE).write_text(self._site.place.name, encoding="utf-8")
         self._service.launch(EndpointJob(self._site, record.name))
         return answer(operation, record.document)
 
@@ -151,7 +154,10 @@ class Endpoints:
             raise validation_error(f'Cannot update in-progress endpoint "{record.document["EndpointArn"]}".')
 
     def _revived(self, record: Record) -> None:
-        """Starts an endpoint whose process has ended, as an endpoint outlives its machines; waits until it is up."""
+        """Starts an endpoint whose process has ended, as an endpoint outlives its machines; waits until it is up.
+
+        Its containers run where they did before, whoever asks.
+        """
         if not self._site.records.is_orphan(record) or record.document["EndpointStatus"] == "Failed":
             return
         if self._site.closing.is_set():
@@ -159,7 +165,7 @@ class Endpoints:
         directory = self._site.records.directory(kinds.ENDPOINT.directory, record.name)
         (directory / endpoint.SERVERS_FILE).unlink(missing_ok=True)
         self._site.records.adopt(kinds.ENDPOINT.directory, record.name)
-        job = EndpointJob(self._site, record.name)
+        job = EndpointJob(self._site_at(endpoint.place(directory)), record.name)
         self._service.launch(job)
         job.settled.wait()
 

@@ -8,13 +8,11 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from docker_images import BASE, OWN
+from docker_images import BASE, OWN, containers, eventually, read
 from job_requests import (
     BUCKET,
     MINE,
@@ -33,7 +31,6 @@ from job_requests import (
 )
 from test_script_mode import script_training
 
-from asl_runner.configuration import ImageSetting
 from asl_runner.history.ownership import Owner
 from asl_runner.sagemaker.client import LocalSageMaker
 from asl_runner.sagemaker.containers.docker.engine import Engine
@@ -48,38 +45,14 @@ SAGEMAKER_XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgbo
 
 
 @pytest.fixture
-def buckets(tmp_path: Path) -> Buckets:
-    return seed_buckets(tmp_path / "s3")
-
-
-@pytest.fixture
-def client(tmp_path: Path, buckets: Buckets, engine: Engine) -> Iterator[LocalSageMaker]:
-    own = ImageSetting(pattern="*/mine:*", image=OWN)
-    made = LocalSageMaker(tmp_path / "jobs", buckets, images=[own])
-    yield made.in_docker()
-    made.close()
-    assert containers(engine, tmp_path) == []
-
-
-def containers(engine: Engine, root: Path) -> list[Any]:
-    """The containers of the jobs below a test's directory."""
-    wanted = {"label": f"{JOBS_LABEL}={root / 'jobs'}"}
-    found: list[Any] = engine.client.containers.list(all=True, filters=wanted, ignore_removed=True)
-    return found
+def client(docker_client: LocalSageMaker) -> LocalSageMaker:
+    return docker_client
 
 
 def own_job(name: str, do: str = "report", **changes: Any) -> dict[str, Any]:
     request = training(name, MINE, InputDataConfig=[channel("train")], **changes)
     request["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "score", "Regex": "score=(.*)"}]
     return {**request, "HyperParameters": {"do": do}}
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
-    return found
 
 
 def test_the_users_image_trains_under_the_contract(client: LocalSageMaker, buckets: Buckets, tmp_path: Path) -> None:
@@ -331,10 +304,6 @@ def test_a_container_does_not_outlive_a_process_that_is_killed(engine: Engine, t
     finally:
         process.kill()
         process.wait()
-
-
-def read(path: Path) -> str:
-    return path.read_text() if path.is_file() else ""
 
 
 @pytest.mark.parametrize("signals", [1, 2])

@@ -94,6 +94,18 @@ def test_several_instances_train_the_model_of_one(
     assert log.count("[3]\ttrain-rmse:") == 1
 
 
+@pytest.mark.parametrize("settings", [{"objective": "reg:squarederror"}, {"objective": "count:poisson"}])
+def test_the_first_prediction_is_estimated_as_by_one(
+    client: LocalSageMaker, buckets: Buckets, settings: dict[str, str]
+) -> None:
+    """Of these labels two hosts that estimate it together get another last digit."""
+    for number in range(3):
+        buckets.put(BUCKET, f"odd/{number}.csv", rows(700, number).encode())
+    channels = [channel("train", "odd/", "FullyReplicated")]
+    model, metrics = trained(client, buckets, "two", 2, channels, **settings)
+    assert (model, metrics) == trained(client, buckets, "one", 1, channels, **settings)
+
+
 def test_fewer_objects_than_instances_and_metrics_of_the_container(client: LocalSageMaker, buckets: Buckets) -> None:
     draw = random.Random(4)
     first = [draw.random() for _ in range(400)]

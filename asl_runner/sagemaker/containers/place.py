@@ -15,9 +15,15 @@ from asl_runner.sagemaker.containers.container import Container, LineCallback
 from asl_runner.sagemaker.containers.contract import CLUSTER_VARIABLE, ContainerSpec
 from asl_runner.sagemaker.containers.images import ImageSetting, Program, Use, resolve
 
+PROCESS = "process"
+
 
 class Place(Protocol):
     """A place to run containers. All methods may be called from any thread."""
+
+    @property
+    def name(self) -> str:
+        """How records call it: `process`, or `docker/NETWORK`."""
 
     @property
     def copies_inputs(self) -> bool:
@@ -51,6 +57,7 @@ class Place(Protocol):
 class ProcessPlace:
     """Containers as child processes of this one."""
 
+    name = PROCESS
     copies_inputs = False
 
     def __init__(self, images: Sequence[ImageSetting] = ()) -> None:

@@ -1,7 +1,8 @@
 """Endpoints: the inference servers of an endpoint configuration's models, up until the endpoint is deleted.
 
 The process that runs them tells the others where they listen by a file in the endpoint's directory. Another process, or
-another thread, asks for a new configuration by a file as well, and for the end by that of every job.
+another thread, asks for a new configuration by a file as well, and for the end by that of every job. A third one keeps
+where the containers run, for whoever starts them again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from asl_runner.sagemaker import kinds, moments
+from asl_runner.sagemaker.containers.place import PROCESS
 from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.jobs import model
 from asl_runner.sagemaker.jobs.base import STOP_FILE, Job, Site, Stopped
@@ -24,6 +26,7 @@ from asl_runner.sagemaker.records import Document, write_atomically
 
 SERVERS_FILE = "servers.json"
 UPDATE_FILE = "update"
+PLACE_FILE = "place"
 _LOOK_SECONDS = 0.1
 
 
@@ -66,6 +69,14 @@ def servers(directory: Path) -> list[Variant] | None:
         return msgspec.json.decode((directory / SERVERS_FILE).read_bytes(), type=list[Variant])
     except FileNotFoundError:
         return None
+
+
+def place(directory: Path) -> str:
+    """The name of the place where the containers of an endpoint run."""
+    try:
+        return (directory / PLACE_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return PROCESS
 
 
 class EndpointJob(Job):

@@ -5,6 +5,7 @@ Source: aws/sagemaker-xgboost-container 3.0-5, algorithm_mode/train.py.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -83,11 +84,13 @@ def boost(
     evaluations: Evaluations | None = None,
     *,
     share: Any = None,
+    base_score: str | None = None,
     quiet: bool = False,
 ) -> Any:
     """The booster trained on `training`, evaluated each round on both matrices; fills `evaluations` when given.
 
-    On one of several hosts `share` is its part of the rows; with `quiet` it writes no log and no checkpoints.
+    On one of several hosts `share` is its part of the rows, and `base_score` what `first_prediction` gave; with `quiet`
+    it writes no log and no checkpoints.
     Raises `UserError` for data the objective cannot have, `AlgorithmError` for any other failure of xgboost.
     """
     xgboost = load_xgboost()
@@ -105,9 +108,10 @@ def boost(
     if stopping and watched and validation is not None:
         callbacks.append(early_stopping(stopping, watched, maximize=metrics.is_maximized(watched)))
     watch = [(training, "train")] + ([(validation, "validation")] if validation is not None else [])
+    estimated = {} if base_score is None else {"base_score": base_score}
     try:
-        return xgboost.train(
-            library_parameters(job, library, own),
+        booster = xgboost.train(
+            library_parameters(job, library, own) | estimated,
             training if share is None else share,
             num_boost_round=max(parameters["num_round"] - done, 0),
             evals=watch,
@@ -119,6 +123,30 @@ def boost(
         )
     except (xgboost.core.XGBoostError, ValueError) as problem:
         raise training_error(str(problem)) from problem
+    if estimated:
+        # The model tells whether its first prediction was estimated. Said before, xgboost would estimate it again.
+        booster.set_param({"boost_from_average": 1})
+    return booster
+
+
+def first_prediction(job: Job, rows: Any) -> str | None:
+    """The first prediction that xgboost estimates from all rows, as its parameter `base_score`.
+
+    Hosts that estimate it together add up in another order, and differ from one host in the last digit. None where
+    nothing is estimated. Raises as `boost`.
+    """
+    xgboost = load_xgboost()
+    parameters = library_parameters(job, [], [])
+    resumed = job.checkpoints is not None and load_checkpoint(job.checkpoints)[0] is not None
+    if "base_score" in parameters or resumed:
+        return None
+    try:
+        # It is estimated with the first tree, and by its labels alone.
+        booster = xgboost.train({**parameters, "max_depth": 1}, rows, num_boost_round=1)
+    except (xgboost.core.XGBoostError, ValueError) as problem:
+        raise training_error(str(problem)) from problem
+    found: str = json.loads(booster.save_config())["learner"]["learner_model_param"]["base_score"]
+    return found
 
 
 def library_parameters(job: Job, library_metrics: list[str], own_metrics: list[str]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Training on several hosts: they find each other, exchange rows, and boost together through xgboost's collective.
 
-The model is that of one host. What makes it so: all agree on the bins of the histograms, which each makes of all rows,
-and each then adds up the gradients of its own share of the rows. Metrics are those of all rows, on every host.
+The model is that of one host. What makes it so: all agree on the first prediction and on the bins of the histograms,
+which each makes of all rows, and each then adds up the gradients of its own share of the rows. Metrics are those of all
+rows, on every host.
 """
 
 from __future__ import annotations

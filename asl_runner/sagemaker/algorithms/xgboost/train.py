@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from asl_runner.sagemaker.algorithms.xgboost.boosting import MODEL_NAME, Job, boost
+from asl_runner.sagemaker.algorithms.xgboost.boosting import MODEL_NAME, Job, boost, first_prediction
 from asl_runner.sagemaker.algorithms.xgboost.channels import validate_channels
 from asl_runner.sagemaker.algorithms.xgboost.checkpoints import save_model
 from asl_runner.sagemaker.algorithms.xgboost.cluster import Cluster, gathered, share
@@ -89,8 +89,9 @@ def train_together(job: Job, cluster: Cluster, channels: dict[str, Any]) -> None
     bins = int(job.parameters.get("max_bin", DEFAULT_BINS))
     like = matrix(training, form, threads=job.threads, bins=Bins(bins))
     part = matrix(share(cluster, training), form, threads=job.threads, bins=Bins(bins, like))
+    base_score = first_prediction(job, like)
     with cluster.together():
-        booster = boost(job, whole, validation, share=part, quiet=not cluster.is_first)
+        booster = boost(job, whole, validation, share=part, base_score=base_score, quiet=not cluster.is_first)
     if cluster.is_first:
         save_model(booster, job.tree.model / MODEL_NAME)
 

@@ -27,6 +27,8 @@ CLUSTER_PORT = 9099
 """Where the first host of a job coordinates the others, in a network of their own."""
 HOST_NAME = "host.docker.internal"
 """The name engines in a virtual machine (Docker Desktop) give the host."""
+DOCKER = "docker/"
+"""What the name of such a place begins with; the network follows."""
 
 
 class DockerPlace:
@@ -45,6 +47,7 @@ class DockerPlace:
 
         Containers that processes which are gone started for jobs of `records` are removed before the first is started.
         """
+        self.name = f"{DOCKER}{network}"
         self._configured = configured
         self._network = network
         self._records = records
