@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from asl_runner.errors import NotFound
-from asl_runner.history import statements
+from asl_runner.history import former, statements
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
 
 if TYPE_CHECKING:
@@ -46,9 +46,20 @@ def ending(arn: str, parameters: dict[str, Any]) -> Callable[[sqlite3.Connection
     return end
 
 
-def redriving(parameters: dict[str, Any]) -> Callable[[sqlite3.Connection], bool]:
-    """Makes an execution that ended without success run again; false if it is none such."""
-    return lambda connection: connection.execute(statements.REDRIVE, parameters).rowcount == 1
+def redriving(parameters: dict[str, Any], definition: str | None) -> Callable[[sqlite3.Connection], bool]:
+    """Makes an execution that ended without success run again, from now on with this definition if there is one.
+
+    False if it is none such.
+    """
+
+    def redrive(connection: sqlite3.Connection) -> bool:
+        if connection.execute(statements.REDRIVE, parameters).rowcount != 1:
+            return False
+        if definition is not None:
+            former.change(connection, parameters["arn"], definition)
+        return True
+
+    return redrive
 
 
 def unknown(arn: str) -> NotFound:

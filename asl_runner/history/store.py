@@ -135,10 +135,13 @@ class Store:
         said = {"status": status, "stop": stop, "output": output, "error": error, "cause": cause}
         self._writing().call(changes.ending(arn, said)).result()
 
-    def submit_redrive(self, arn: str, time: float) -> asyncio.Future[bool]:
-        """Makes an execution that ended without success one run by this process; false if it is none such."""
+    def submit_redrive(self, arn: str, time: float, definition: str | None = None) -> asyncio.Future[bool]:
+        """Makes an execution that ended without success one run by this process; false if it is none such.
+
+        With a `definition` it has that from now on; the one before is kept, see `history.former`.
+        """
         parameters = {"arn": arn, "time": time, "owner": self._claim(), "pid": os.getpid()}
-        return self._writing().ask(changes.redriving(parameters))
+        return self._writing().ask(changes.redriving(parameters, definition))
 
     def journal(self, arn: str) -> ExecutionJournal:
         """The journal of an execution created here."""

@@ -9,7 +9,7 @@ or inline Map the finished branches and iterations keep their outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -69,30 +69,32 @@ def restore(machine: model.StateMachine, events: Sequence[Event], input: bytes |
     """
     if input is None:
         input = bytes((events[0].details or {})["input"])
-    scopes: dict[str, list[Event]] = {}
-    for event in events:
-        scopes.setdefault(event.scope, []).append(event)
-    reader = _Reader(scopes, _error(events[-1]) == DATA_LIMIT_EXCEEDED)
-    restored = reader.scope(machine, "", input, 0)
-    restored.last = events[-1].id
-    return restored
+    return Reader(events).machine(machine, input)
 
 
 def _error(event: Event) -> str | None:
     return (event.details or {}).get("error")
 
 
-class _Reader:
+class Reader:
     """Reads the scopes of one history, the machine's own first."""
 
-    def __init__(self, scopes: dict[str, list[Event]], too_large: bool) -> None:
-        """`too_large` says that the execution failed by the size of something."""
-        self._scopes = scopes
-        self._too_large = too_large
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.scopes: dict[str, list[Event]] = {}
+        for event in events:
+            self.scopes.setdefault(event.scope, []).append(event)
+        self._last = events[-1]
+        self._too_large = _error(events[-1]) == DATA_LIMIT_EXCEEDED
+
+    def machine(self, machine: model.StateMachine, input: bytes) -> Restored:
+        """Where the machine itself stands."""
+        restored = self.scope(machine, "", input, 0)
+        restored.last = self._last.id
+        return restored
 
     def scope(self, scope: model.Scope, path: str, input: bytes, previous: int) -> Restored:
         """The scope at a path, which began with `input` after event `previous`."""
-        events = self._scopes.get(path, ())
+        events = self.scopes.get(path, ())
         place = Restored(
             path=path,
             todo=scope.start_at,
@@ -102,15 +104,17 @@ class _Reader:
             variable_sizes={},
             visits={},
         )
+        left: int | None = None
         for position, event in enumerate(events):
             details = event.details or {}
             if event.type.endswith("StateEntered"):
+                left = None
                 place.todo, place.entry, place.started, place.map_run = details["name"], event, 0, None
                 place.text, place.previous = bytes(details["input"]), event.id
             elif event.type.endswith("StateExited"):
                 place.text, place.previous, place.entry = bytes(details["output"]), event.id, None
                 _assign(place, details.get("assignedVariables", {}))
-                place.todo = self._next(scope.states[details["name"]], events[:position], path)
+                left = position
             elif event.type in _OPENING and place.todo is not None:
                 place.visits[place.todo] = place.visits.get(place.todo, 0) + 1
                 place.started, place.map_run = event.id, None
@@ -119,23 +123,43 @@ class _Reader:
             elif event.type in _SUCCEEDED and self._too_large:
                 # Documented: the branches are not what was too large, so all of them run again.
                 place.started = 0
-        if place.todo is not None and place.entry is not None and place.started:
-            self._open_children(scope.states[place.todo], place)
+        self.settle(scope, place, events, left)
         return place
 
-    def _open_children(self, state: model.State, place: Restored) -> None:
+    def settle(self, scope: model.Scope, place: Restored, events: Sequence[Event], left: int | None) -> None:
+        """Says where the scope goes on: after the exit at `left` in its events, or else in the state that is open."""
+        if left is not None:
+            place.todo = self.next(scope.states[(events[left].details or {})["name"]], events[:left], place.path)
+        elif place.todo is not None and place.entry is not None and place.started:
+            self.open_children(scope.states[place.todo], place)
+
+    def open_children(self, state: model.State, place: Restored) -> None:
+        """Reads the branches or iterations of an open state that has started them."""
         if place.map_run is not None:
             place.children = {}
             return
-        children: dict[int, Restored] = {}
-        prefix = f"{place.child_path}."
-        for index in sorted(int(path[len(prefix) :]) for path in self._scopes if _is_child(path, prefix)):
-            inner = state.branches[index] if isinstance(state, model.Parallel) else _processor(state)
-            path = f"{prefix}{index}"
-            children[index] = self.scope(inner, path, *_beginning(self._scopes[path], place.started))
-        place.children = children
+        place.children = {
+            index: self.scope(inner_scope(state, index), path, *self.beginning(path, place.started))
+            for index, path in self.children_of(place)
+        }
 
-    def _next(self, state: model.State, before: Sequence[Event], path: str) -> str | None:
+    def children_of(self, place: Restored) -> list[tuple[int, str]]:
+        """The index and the path of each branch or iteration that the open state of a scope started last."""
+        prefix = f"{place.child_path}."
+        found = sorted(int(path[len(prefix) :]) for path in self.scopes if _is_child(path, prefix))
+        return [(index, f"{prefix}{index}") for index in found]
+
+    def beginning(self, path: str, started: int) -> tuple[bytes, int]:
+        """A branch's or iteration's input and the event before its first state; `started` is what began them all."""
+        previous = started
+        for event in self.scopes[path]:
+            if event.type == "MapIterationStarted":
+                previous = event.id
+            elif event.type.endswith("StateEntered"):
+                return bytes((event.details or {})["input"]), previous
+        return b"", previous
+
+    def next(self, state: model.State, before: Sequence[Event], path: str) -> str | None:
         """What followed a state that was left after the events `before` of its scope."""
         if isinstance(state, model.Choice):
             # Only its rules know; they are pure, so they are asked again.
@@ -148,7 +172,7 @@ class _Reader:
         """The error reported last in a scope and those inside it, up to event `last`."""
         found = [
             event
-            for inner, events in self._scopes.items()
+            for inner, events in self.scopes.items()
             if inner.startswith(path)
             for event in events
             if event.id <= last and _error(event) is not None
@@ -164,24 +188,16 @@ def _caught_by(state: model.Working, error: str | None) -> model.Catcher:
     return general[0] if general else state.catch[0]
 
 
-def _processor(state: model.State) -> model.Scope:
+def inner_scope(state: model.State, index: int) -> model.Scope:
+    """What branch `index` of a Parallel, or any iteration of a Map, runs."""
+    if isinstance(state, model.Parallel):
+        return state.branches[index]
     assert isinstance(state, model.Map)
     return state.item_processor
 
 
 def _is_child(path: str, prefix: str) -> bool:
     return path.startswith(prefix) and path[len(prefix) :].isdecimal()
-
-
-def _beginning(events: Iterable[Event], started: int) -> tuple[bytes, int]:
-    """A branch's or iteration's input and the event before its first state."""
-    previous = started
-    for event in events:
-        if event.type == "MapIterationStarted":
-            previous = event.id
-        elif event.type.endswith("StateEntered"):
-            return bytes((event.details or {})["input"]), previous
-    return b"", previous
 
 
 def _assign(place: Restored, texts: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from asl_runner.definition.scopes import scopes
 from asl_runner.history.events import Event
+from asl_runner.history.former import as_it_was
 from asl_runner.history.listing import rows
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.history.store import Store
@@ -26,6 +27,7 @@ _LOG_BYTES = 64 << 10
 
 def step(store: Store, directory: Path, record: ExecutionRecord, visit: Visit) -> dict[str, Any]:
     """The step's document. `directory` is the workspace's: logs and jobs are read there."""
+    record = as_it_was(store, record, visit.entered)
     own = list(event_pages.of_scope(store, record.arn, visit.scope, visit.entered, visit.exited))
     if visit.exited is None:
         own = _until_next(own)
