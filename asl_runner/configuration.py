@@ -340,6 +340,7 @@ class _Reader:
             "variable_bytes": self.limit,
             "variables_bytes": self.limit,
             "duration_seconds": self.limit,
+            "redrive_seconds": self.limit,
             "inline_map_concurrency": self.whole,
             "distributed_map_concurrency": self.whole,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 
 import click
 
@@ -11,9 +12,10 @@ from asl_runner.cli.format import printable
 from asl_runner.cli.list import started, took
 from asl_runner.cli.options import execution_argument, open_workspace, workspace_options
 from asl_runner.cli.table import paint, status_style
-from asl_runner.history import map_runs
+from asl_runner.history import interchange, map_runs
 from asl_runner.history.map_runs import Standing
 from asl_runner.history.records import ExecutionRecord
+from asl_runner.workspace.redrivable import redrive_status
 
 MOST_MAP_RUNS = 10
 """Map runs shown of an execution, the latest ones."""
@@ -41,10 +43,9 @@ def command(execution: str, as_json: bool, full: bool, workspace: str | None, co
         record = opened.find(execution)
         gone = opened.store.is_orphaned(record)
         runs = [] if as_json else opened.store.read(lambda tables: _map_runs(tables, record.arn))
+        status = redrive_status(opened.store, record, time.time(), opened.limits)
     if as_json:
-        from asl_runner.history.interchange import describe
-
-        click.echo(to_json(describe(record)))
+        click.echo(to_json(interchange.describe(record) | status))
     else:
         click.echo(_summary(record, runs, gone=gone, full=full))
 

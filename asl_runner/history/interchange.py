@@ -100,7 +100,7 @@ def from_aws(document: object) -> list[Event]:
 
 
 def describe(record: ExecutionRecord) -> dict[str, Any]:
-    """The execution as DescribeExecution answers, dates as aware datetimes.
+    """The execution as DescribeExecution answers, without its `redriveStatus`, dates as aware datetimes.
 
     A timed-out execution has no error or cause (recorded).
     """
@@ -114,13 +114,7 @@ def describe(record: ExecutionRecord) -> dict[str, Any]:
     if record.status != "TIMED_OUT":
         said = {"error": record.error, "cause": record.cause}
         answer.update({key: text for key, text in said.items() if text is not None})
-    answer |= redrive
-    if record.status in ("FAILED", "TIMED_OUT", "ABORTED"):
-        answer["redriveStatus"] = "REDRIVABLE"
-    else:
-        answer["redriveStatus"] = "NOT_REDRIVABLE"
-        answer["redriveStatusReason"] = f"Execution is {record.status} and cannot be redriven"
-    return answer
+    return answer | redrive
 
 
 def list_item(record: ExecutionRecord) -> dict[str, Any]:

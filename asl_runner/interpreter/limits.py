@@ -23,6 +23,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """UTF-8 bytes of the JSON of all variables a scope sees."""
     duration_seconds: int | None = 31_622_400
     """Seconds until an execution that has not ended times out: a year, counted as the largest MaxDelaySeconds is."""
+    redrive_seconds: int | None = 1_209_600
+    """Seconds after its end during which an execution may be redriven: 14 days."""
     error_characters: int = 256
     cause_characters: int = 32_768
 

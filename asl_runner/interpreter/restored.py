@@ -9,8 +9,7 @@ or inline Map the finished branches and iterations keep their outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -72,6 +71,14 @@ def restore(machine: model.StateMachine, events: Sequence[Event], input: bytes |
     return Reader(events).machine(machine, input)
 
 
+def open_places(place: Restored) -> Iterator[Restored]:
+    """The scopes that go on in a state, outer ones first."""
+    if place.todo is not None:
+        yield place
+    for child in (place.children or {}).values():
+        yield from open_places(child)
+
+
 def _error(event: Event) -> str | None:
     return (event.details or {}).get("error")
 
@@ -108,12 +115,13 @@ class Reader:
         for position, event in enumerate(events):
             details = event.details or {}
             if event.type.endswith("StateEntered"):
+                if left is not None:
+                    _assign(place, events[left])
                 left = None
                 place.todo, place.entry, place.started, place.map_run = details["name"], event, 0, None
                 place.text, place.previous = bytes(details["input"]), event.id
             elif event.type.endswith("StateExited"):
                 place.text, place.previous, place.entry = bytes(details["output"]), event.id, None
-                _assign(place, details.get("assignedVariables", {}))
                 left = position
             elif event.type in _OPENING and place.todo is not None:
                 place.visits[place.todo] = place.visits.get(place.todo, 0) + 1
@@ -129,9 +137,19 @@ class Reader:
     def settle(self, scope: model.Scope, place: Restored, events: Sequence[Event], left: int | None) -> None:
         """Says where the scope goes on: after the exit at `left` in its events, or else in the state that is open."""
         if left is not None:
-            place.todo = self.next(scope.states[(events[left].details or {})["name"]], events[:left], place.path)
+            self.go_on_after(scope.states[(events[left].details or {})["name"]], place, events, left)
         elif place.todo is not None and place.entry is not None and place.started:
             self.open_children(scope.states[place.todo], place)
+
+    def go_on_after(self, state: model.State, place: Restored, events: Sequence[Event], left: int) -> None:
+        """The scope goes on after this state, whose exit is at `left` in its events."""
+        if isinstance(state, model.Choice):
+            # Only its rules know where to; they are pure, so it is asked again, as if it had not been.
+            entry = next(event for event in reversed(events[:left]) if event.type.endswith("StateEntered"))
+            place.todo, place.text = state.name, bytes((entry.details or {})["input"])
+        else:
+            _assign(place, events[left])
+            place.todo = self._next(state, events[:left], place.path)
 
     def open_children(self, state: model.State, place: Restored) -> None:
         """Reads the branches or iterations of an open state that has started them."""
@@ -159,11 +177,8 @@ class Reader:
                 return bytes((event.details or {})["input"]), previous
         return b"", previous
 
-    def next(self, state: model.State, before: Sequence[Event], path: str) -> str | None:
-        """What followed a state that was left after the events `before` of its scope."""
-        if isinstance(state, model.Choice):
-            # Only its rules know; they are pure, so they are asked again.
-            return state.name
+    def _next(self, state: model.State, before: Sequence[Event], path: str) -> str | None:
+        """What follows a state that was left after the events `before` of its scope."""
         if isinstance(state, model.Working) and state.catch and not before[-1].type.endswith("Succeeded"):
             return _caught_by(state, self._error_within(path, before[-1].id)).next
         return state.next
@@ -200,7 +215,8 @@ def _is_child(path: str, prefix: str) -> bool:
     return path.startswith(prefix) and path[len(prefix) :].isdecimal()
 
 
-def _assign(place: Restored, texts: dict[str, Any]) -> None:
+def _assign(place: Restored, exit: Event) -> None:
+    texts: dict[str, str] = (exit.details or {}).get("assignedVariables", {})
     for name, text in texts.items():
         place.variables[name] = msgspec.json.decode(text)
         place.variable_sizes[name] = len(text.encode())

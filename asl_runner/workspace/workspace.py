@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from asl_runner.workspace.local import LocalTarget
     from asl_runner.workspace.map_runs import LiveMapRun
     from asl_runner.workspace.pipelines.service import Pipelines
+    from asl_runner.workspace.redriving import Redrive
     from asl_runner.workspace.running import Around, Observer, RunningExecution, StopWatch
 
 DATABASE = "workspace.db"
@@ -87,7 +88,7 @@ class Workspace:
         from asl_runner.expressions.json_text import compact_bytes
         from asl_runner.workspace import preflight
 
-        limits = self._limits()
+        limits = self.limits
         given = name is not None
         name = str(uuid.uuid4()) if name is None else name
         preflight.check_name(name)
@@ -143,36 +144,27 @@ class Workspace:
         at: float,
         clock: Clock | None = None,
         observers: Sequence[Observer] = (),
+        mocks: Mocks | None = None,
         around: Around | None = None,
+        prepared: Redrive | None = None,
     ) -> RunningExecution | None:
         """Has an execution that ended without success go on at its unsuccessful states, under the same ARN.
 
         `record` is the execution as it ended, `input` the value of its input, `at` the time of the redrive in seconds
-        since the epoch. None when it is not, or no longer, such an execution. Raises `WorkspaceError` when nothing can
-        be written.
+        since the epoch; `prepared` says where it goes on, by default what `redriving.prepare` does. None when it is
+        not, or no longer, such an execution. Raises `WorkspaceError` when nothing can be written.
         """
         import asyncio
 
-        from msgspec.structs import replace
-
-        from asl_runner.interpreter.restored import restore
+        from asl_runner.workspace.redriving import prepare
 
         store = self._store_to_write()
-        events = await asyncio.to_thread(lambda: list(store.events(record.arn)))
-        restored = restore(machine, events, record.input)
-        if not await store.submit_redrive(record.arn, at):
+        if prepared is None:
+            prepared = await asyncio.to_thread(prepare, store, record, machine)
+        if not await store.submit_redrive(record.arn, at, prepared.definition):
             return None
-        again = replace(
-            record,
-            status="RUNNING",
-            stop=None,
-            output=None,
-            error=None,
-            cause=None,
-            redrive_count=record.redrive_count + 1,
-            redrive_time=at,
-        )
-        return self._run(machine, input, again, clock, observers, restored, around=around)
+        again = prepared.record(record, at)
+        return self._run(machine, input, again, clock, observers, prepared.restored, mocks, around)
 
     async def restart(
         self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock
@@ -208,7 +200,7 @@ class Workspace:
             store,
             self.local.tasks,
             clock=ticking,
-            limits=self._limits(),
+            limits=self.limits,
             region=self.configuration.region,
             observers=observers if log is None else (*observers, log),
             ended=self._ended,
@@ -366,7 +358,9 @@ class Workspace:
             self._local = None
             self.close()
 
-    def _limits(self) -> Limits:
+    @property
+    def limits(self) -> Limits:
+        """What executions are held to: AWS's limits, unless the configuration says otherwise."""
         from asl_runner.interpreter.limits import AWS_LIMITS, Limits
 
         return Limits(**self.configuration.limits) if self.configuration.limits else AWS_LIMITS

@@ -184,6 +184,5 @@ def test_describe_and_list_have_aws_shapes() -> None:
         }
         assert problems(interchange.list_item(record), summary) == []
     described = interchange.describe(ended)
-    assert (described["error"], described["cause"], described["redriveStatus"]) == ("E", "C", "REDRIVABLE")
+    assert (described["error"], described["cause"]) == ("E", "C")
     assert "error" not in interchange.describe(structs.replace(ended, status="TIMED_OUT"))
-    assert interchange.describe(running)["redriveStatusReason"] == "Execution is RUNNING and cannot be redriven"

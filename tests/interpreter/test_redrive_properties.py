@@ -15,6 +15,7 @@ from random_machines import SeededAnswers, machines
 from asl_runner.definition import load
 from asl_runner.history.events import Event
 from asl_runner.history.journal import MemoryJournal
+from asl_runner.interpreter.carried import carry
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution, Outcome
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
@@ -53,7 +54,9 @@ def go_on(
         )
         answers = SeededAnswers("s", clock, failing=False)
         ports = Ports(clock=clock, journal=journal, tasks=answers, seed=f"seed/{count}")
-        running = Execution(compiled, INPUT, info, ports, restored=restore(compiled, events))
+        restored = restore(compiled, events)
+        assert carry(compiled, events, json.dumps(INPUT).encode(), compiled.source).restored == restored
+        running = Execution(compiled, INPUT, info, ports, restored=restored)
         if stop_after is not None:
             clock.call_at(start + stop_after, running.stop)
         return await running.run(), events + journal.events

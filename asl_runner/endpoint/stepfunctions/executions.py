@@ -14,7 +14,6 @@ from asl_runner.endpoint.stepfunctions.kept import execution_record, kept_execut
 from asl_runner.endpoint.stepfunctions.map_runs import require_map_run
 from asl_runner.endpoint.stepfunctions.mock_cases import mocks_of_case, split_case
 from asl_runner.endpoint.stepfunctions.paging import cut_page, decode_token, page_size
-from asl_runner.endpoint.stepfunctions.redrivable import redrive_status
 from asl_runner.endpoint.stepfunctions.requests import NOT_SUPPORTED, checked_input, checked_name
 from asl_runner.endpoint.stepfunctions.targets import required
 from asl_runner.endpoint.stepfunctions.variables import variable_references
@@ -22,6 +21,7 @@ from asl_runner.history import interchange
 from asl_runner.history.identifiers import random_uuid
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
 from asl_runner.service_model.errors import ServiceError
+from asl_runner.workspace.redrivable import redrive_status
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions
@@ -80,7 +80,7 @@ async def describe_execution(service: StepFunctions, request: dict[str, Any]) ->
     """DescribeExecution; of Express ones those that a map run started."""
     record = await kept_execution(service, request["executionArn"], children=True)
     answer = interchange.describe(record)
-    answer.update(redrive_status(service, record))
+    answer.update(redrive_status(service.workspace.writable, record, service.now(), service.workspace.limits))
     for key, value in (
         ("stateMachineVersionArn", record.version_arn),
         ("stateMachineAliasArn", record.alias_arn),

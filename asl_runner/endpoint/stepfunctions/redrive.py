@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asl_runner.endpoint.stepfunctions.kept import kept_execution
-from asl_runner.endpoint.stepfunctions.redrivable import obstacle
 from asl_runner.service_model.errors import ServiceError
+from asl_runner.workspace.redrivable import obstacle, refusal
 
 if TYPE_CHECKING:
     from asl_runner.endpoint.stepfunctions.service import Operation, StepFunctions
@@ -53,7 +53,7 @@ async def redrive_execution(service: StepFunctions, request: dict[str, Any]) -> 
     before = service.redrives.answer(arn, token, now)
     if before is not None:
         return {"redriveDate": before}
-    reason = obstacle(service, record)
+    reason = obstacle(service.workspace.writable, record, now, service.workspace.limits)
     if reason is not None:
         raise _refusal(record, reason)
     running = await service.workspace.redrive(
@@ -69,7 +69,7 @@ async def redrive_execution(service: StepFunctions, request: dict[str, Any]) -> 
 
 
 def _refusal(record: ExecutionRecord, reason: str) -> ServiceError:
-    return ServiceError("ExecutionNotRedrivable", f"Execution {record.arn} invalid for redrive as: {reason}")
+    return ServiceError("ExecutionNotRedrivable", refusal(record, reason))
 
 
 OPERATIONS: dict[str, Operation] = {"RedriveExecution": redrive_execution}

@@ -1,0 +1,145 @@
+"""What a redrive needs to know before it begins: where the execution goes on, and under which definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
+
+from asl_runner.definition import model
+from asl_runner.errors import NotFound
+from asl_runner.history import map_runs
+from asl_runner.history.records import ExecutionRecord
+from asl_runner.interpreter.carried import Step, carry, give_input
+from asl_runner.interpreter.restored import Restored, inner_scope, open_places, restore
+
+if TYPE_CHECKING:
+    from asl_runner.history.store import Store
+
+
+class Redrive(Struct, frozen=True, kw_only=True):
+    """A redrive about to begin."""
+
+    restored: Restored
+    definition: str | None
+    """The text of the definition from now on; None where it stays."""
+    steps: Sequence[Step] = ()
+    """What becomes of each state visited, if that was asked for."""
+
+    def record(self, ended: ExecutionRecord, at: float) -> ExecutionRecord:
+        """The execution once it is under way again."""
+        return structs.replace(
+            ended,
+            status="RUNNING",
+            definition=self.definition or ended.definition,
+            stop=None,
+            output=None,
+            error=None,
+            cause=None,
+            redrive_count=ended.redrive_count + 1,
+            redrive_time=at,
+        )
+
+
+def prepare(store: Store, record: ExecutionRecord, machine: model.StateMachine) -> Redrive:
+    """How an execution that has ended goes on with a machine; from its start, where that has no place for it."""
+    changed = _is_other(record.definition, machine.source)
+    events = list(store.events(record.arn))
+    if changed:
+        restored = carry(machine, events, record.input, record.definition, or_anew=True).restored
+    else:
+        restored = restore(machine, events, record.input)
+    _forget_unknown(store, restored)
+    return Redrive(restored=restored, definition=machine.source if changed else None)
+
+
+def plan(
+    store: Store, record: ExecutionRecord, machine: model.StateMachine, inputs: Sequence[tuple[str, bytes]] = ()
+) -> Redrive:
+    """The same with what it means for each state; `inputs` are new ones for states it goes on in, by name or place.
+
+    Raises `CannotGoOn` where the machine has no place for the execution, `UsageError` for an input of another state.
+    """
+    carried = carry(machine, list(store.events(record.arn)), record.input, record.definition)
+    unknown = {(place.path, place.todo) for place in _forget_unknown(store, carried.restored)}
+    carried.steps = [
+        structs.replace(step, does="RUNS AGAIN", note="nothing is known here of its children: all of them run")
+        if (step.scope, step.state) in unknown and step.does == "GOES ON"
+        else step
+        for step in carried.steps
+    ]
+    for state, text in inputs:
+        give_input(carried, state, text)
+    changed = _is_other(record.definition, machine.source)
+    return Redrive(restored=carried.restored, definition=machine.source if changed else None, steps=carried.steps)
+
+
+def _is_other(before: str, after: str) -> bool:
+    return before != after and json.loads(before) != json.loads(after)
+
+
+def _forget_unknown(store: Store, restored: Restored) -> list[Restored]:
+    """Has distributed Maps begin anew whose map run is not here, as of an execution imported from AWS; gives those."""
+    running = [place for place in open_places(restored) if place.map_run is not None]
+    found = [place for place in running if not _is_here(store, place.map_run or "")]
+    for place in found:
+        place.started, place.map_run, place.children = 0, None, None
+    return found
+
+
+def _is_here(store: Store, map_run: str) -> bool:
+    try:
+        store.read(lambda tables: map_runs.by_arn(tables, map_run))
+    except NotFound:
+        return False
+    return True
+
+
+def to_run(machine: model.StateMachine, restored: Restored) -> set[str]:
+    """The names of the states that may run when an execution goes on."""
+    return set(_to_run(machine, restored))
+
+
+def _to_run(scope: model.Scope, place: Restored) -> Iterator[str]:
+    if place.todo is None:
+        return
+    first = scope.states[place.todo]
+    known = place.children or {}
+    if isinstance(first, model.Parallel):
+        for index, branch in enumerate(first.branches):
+            yield from _to_run(branch, known[index]) if index in known else _from(branch, branch.start_at)
+    yield from _from(scope, place.todo, bool(known) and isinstance(first, model.Parallel))
+
+
+def _from(scope: model.Scope, start: str, seen_inside: bool = False) -> Iterator[str]:
+    """The states that can be reached from one of a scope; without those inside it if they have been `seen_inside`."""
+    waiting, seen = [start], {start}
+    while waiting:
+        name = waiting.pop()
+        state = scope.states[name]
+        yield name
+        if not (seen_inside and name == start):
+            for inner in _inner(state):
+                yield from _from(inner, inner.start_at)
+        fresh = {next for next in _nexts(state) if next not in seen}
+        seen |= fresh
+        waiting.extend(fresh)
+
+
+def _inner(state: model.State) -> Sequence[model.Scope]:
+    if isinstance(state, model.Parallel):
+        return state.branches
+    return (inner_scope(state, 0),) if isinstance(state, model.Map) else ()
+
+
+def _nexts(state: model.State) -> Iterator[str]:
+    if isinstance(state, model.Choice):
+        yield from (rule.next for rule in state.choices)
+        if state.default is not None:
+            yield state.default
+    if state.next is not None:
+        yield state.next
+    if isinstance(state, model.Working):
+        yield from (catcher.next for catcher in state.catch)
