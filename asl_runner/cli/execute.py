@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
 from asl_runner.cli.request import Request
 from asl_runner.cli.subject import Subject, read_subject
+from asl_runner.definition.names import machine_name
+from asl_runner.definition.resource import parse_resource
 from asl_runner.endpoint.on_demand import served_for
 from asl_runner.errors import UsageError
 from asl_runner.history.records import ExecutionRecord
@@ -70,9 +73,13 @@ async def _run(
     """The execution as it ended, and the exit code of the signal that ended it, if one did."""
     with ExitStack() as stack:
         interruption = stack.enter_context(interruptible(None if style == "none" else STOPPING))
-        async with workspace, served_for(workspace, subject.machine, () if mocks is None else mocks.states) as server:
+        mocked = () if mocks is None else mocks.states
+        beside = _beside(workspace, subject, mocked)
+        async with workspace, served_for(workspace, subject.machine, mocked, always=bool(beside)) as server:
             if server is not None and style != "none":
                 click.echo(f"Serving the workspace to AWS clients at {server.url} while it runs.", err=True)
+            if beside:
+                await _have(workspace, request.file, beside, said=style != "none")
             progress = None
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
@@ -88,6 +95,25 @@ async def _run(
             interruption.on_signal(running.stop)
             await running.result()
     return running.record, interruption.exit_code
+
+
+def _beside(workspace: Workspace, subject: Subject, mocked: Collection[str]) -> Mapping[str, Any]:
+    """What has to be there before the execution starts; nothing where nobody here would ask for it."""
+    place = workspace.configuration.placement.of
+    asked_here = (
+        name not in mocked and place(parse_resource(task["Resource"]), name) != "aws"
+        for name, task in written_tasks(subject.machine)
+    )
+    return subject.beside if subject.beside and any(asked_here) else {}
+
+
+async def _have(workspace: Workspace, file: str, resources: Mapping[str, Any], *, said: bool) -> None:
+    from asl_runner.cli.stack import create_stack
+
+    if said:
+        click.echo(f"Creating what the template has beside it: {', '.join(resources)}.", err=True)
+    for lack in await create_stack(workspace, machine_name(file), resources):
+        click.echo(f"Could not be created here: {lack}", err=True)
 
 
 def _print(record: ExecutionRecord, document: dict[str, Any] | None, *, as_json: bool, said: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,7 @@ class MachineSubject:
 
     def __init__(self, machine: StateMachine, input: Json, file: str, name: str | None) -> None:
         self.name, self.machine = machine_name(file), machine
+        self.beside: Mapping[str, Any] = {}
         self._input, self._execution_name = input, name
 
     async def start(

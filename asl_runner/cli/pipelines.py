@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,7 @@ class PipelineSubject:
         self.name = pipeline_name(machine_name(file))
         self._plan = plan(pipeline, given, steps)
         self.machine = self._plan.machine
+        self.beside: Mapping[str, Any] = {}
         self._id = None if id is None else checked_id(id)
         self._execution: PipelineExecution | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -28,6 +28,8 @@ class Subject(Protocol):
 
     name: str
     machine: StateMachine
+    beside: Mapping[str, Any]
+    """What has to be there before it starts, as CloudFormation resources by logical id."""
 
     async def start(
         self,

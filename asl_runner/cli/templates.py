@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +32,12 @@ CODE = "templates"
 class TemplateSubject(MachineSubject):
     """A state machine of a template, with its input."""
 
-    def __init__(self, deployed: DeployedMachine, request: Request) -> None:
+    def __init__(self, deployed: DeployedMachine, others: Iterable[DeployedMachine], request: Request) -> None:
+        """`others` are the template's other state machines, which it may start."""
         machine = load(deployed.definition, name=f"{request.file}, {deployed.name}")
         super().__init__(machine, read_input(request.input), deployed.name, request.name)
         self._functions = deployed.functions
+        self.beside = {**deployed.beside, **{_logical(other.name): _resource(other) for other in others}}
 
     def configured(self, configuration: Configuration, directory: Path) -> Configuration:
         """With the template's functions, those left out that the configuration has itself."""
@@ -56,10 +60,11 @@ def template_subject(request: Request) -> TemplateSubject:
     if request.machine is not None:
         if request.machine not in known:
             raise UsageError(f"{request.file} has no state machine {request.machine!r}: {near(request.machine, known)}")
-        return TemplateSubject(known[request.machine], request)
+        chosen = known.pop(request.machine)
+        return TemplateSubject(chosen, known.values(), request)
     if len(known) > 1:
         raise UsageError(f"{request.file} has several state machines; say --machine with one of {', '.join(known)}.")
-    return TemplateSubject(machines[0], request)
+    return TemplateSubject(machines[0], (), request)
 
 
 def deployed_machines(file: str, parameters: tuple[str, ...], config: str | None = None) -> Sequence[DeployedMachine]:
@@ -73,6 +78,23 @@ def deployed_machines(file: str, parameters: tuple[str, ...], config: str | None
     if not machines:
         raise UsageError(f"{file} deploys no state machine.")
     return machines
+
+
+def _logical(name: str) -> str:
+    return "StateMachine" + "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", name))
+
+
+def _resource(machine: DeployedMachine) -> dict[str, Any]:
+    return {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "StateMachineName": machine.name,
+            "StateMachineType": machine.type,
+            "DefinitionString": json.dumps(machine.definition),
+            # The API wants one; nobody assumes it here.
+            "RoleArn": "arn:aws:iam::123456789012:role/StepFunctions",
+        },
+    }
 
 
 def _given(parameters: tuple[str, ...]) -> dict[str, str]:

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def served_for(
-    workspace: Workspace, machine: StateMachine, mocked: Collection[str] = ()
+    workspace: Workspace, machine: StateMachine, mocked: Collection[str] = (), *, always: bool = False
 ) -> AsyncIterator[Server | None]:
-    """Serves the workspace to AWS clients if tasks of the machine need them to answer; states `mocked` need nobody."""
+    """Serves the workspace to AWS clients if tasks of the machine need them to answer, or `always`.
+
+    States `mocked` need nobody.
+    """
     tasks = [(name, task) for name, task in written_tasks(machine) if name not in mocked]
-    if not needs_endpoint(tasks, workspace.configuration.placement.of):
+    if not always and not needs_endpoint(tasks, workspace.configuration.placement.of):
         yield None
         return
     from asl_runner.endpoint.server import Server

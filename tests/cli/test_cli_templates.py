@@ -101,3 +101,104 @@ def test_validate_says_that_a_template_has_no_state_machine(tmp_path: Path) -> N
     bad = asl_runner(tmp_path, "validate", "template.yaml")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert "template.yaml deploys no state machine." in bad.stderr
+
+
+STACK = """\
+Resources:
+  Orders:
+    Type: AWS::Serverless::SimpleTable
+    Properties: {PrimaryKey: {Name: Id, Type: String}}
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties:
+      FifoQueue: true
+      RedrivePolicy: {maxReceiveCount: 3, deadLetterTargetArn: !GetAtt Dead.Arn}
+  Dead: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}
+  Letters: {Type: AWS::S3::Bucket}
+  Approval: {Type: AWS::StepFunctions::Activity, Properties: {Name: approval}}
+  Network: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Never: {Type: AWS::SQS::Queue, Condition: Nowhere}
+  Write:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: index.handler
+      Runtime: python3.11
+      Environment: {Variables: {BUCKET: !Ref Letters}}
+      InlineCode: |
+        import os, boto3
+        def handler(event, context):
+            boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key="a", Body=b"b")
+  Child:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition: {StartAt: C, States: {C: {Type: Pass, Result: done, End: true}}}
+  Parent:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition:
+        StartAt: Put
+        States:
+          Put:
+            Type: Task
+            Resource: arn:aws:states:::dynamodb:putItem
+            Parameters: {TableName: !Ref Orders, Item: {Id: {S: a}}}
+            ResultPath: null
+            Next: Send
+          Send:
+            Type: Task
+            Resource: arn:aws:states:::sqs:sendMessage
+            Parameters: {QueueUrl: !Ref Jobs, MessageBody: hi, MessageGroupId: a, MessageDeduplicationId: b}
+            ResultPath: null
+            Next: Write
+          Write: {Type: Task, Resource: !GetAtt Write.Arn, ResultPath: null, Next: Start}
+          Start:
+            Type: Task
+            Resource: arn:aws:states:::states:startExecution.sync:2
+            Parameters: {StateMachineArn: !Ref Child}
+            OutputPath: $.Output
+            Next: Approve
+          Approve:
+            Type: Task
+            Resource: arn:aws:states:::aws-sdk:sfn:describeActivity
+            Parameters: {ActivityArn: !Ref Approval}
+            ResultPath: null
+            End: true
+Conditions:
+  Nowhere: !Equals [a, b]
+"""
+
+
+def test_what_the_template_has_beside_the_machine_is_there(tmp_path: Path) -> None:
+    write(tmp_path, "template.yaml", STACK)
+    # The second run finds the bucket, the activity and the other machine of the first.
+    for _ in range(2):
+        ran = asl_runner(tmp_path, "run", "template.yaml", "--machine", "Parent")
+        assert (ran.returncode, ran.stdout) == (0, '"done"\n'), ran.stderr
+        created = "Creating what the template has beside it: Orders, Jobs, Dead, Letters, Approval, StateMachineChild."
+        assert created in ran.stderr
+    assert (tmp_path / ".asl-runner/s3/letters/a").read_bytes() == b"b"
+
+
+def test_nothing_is_created_for_tasks_that_are_mocked(tmp_path: Path) -> None:
+    write(tmp_path, "template.yaml", STACK)
+    moment = "2026-01-01T00:00:00Z"
+    names = ("ExecutionArn", "Input", "Name", "Output", "StateMachineArn", "Status")
+    answers: dict[str, object] = {
+        "Put": {},
+        "Send": {"MessageId": "m", "MD5OfMessageBody": "x"},
+        "Write": 1,
+        "Start": {**dict.fromkeys(names, "SUCCEEDED"), "StartDate": moment, "StopDate": moment},
+        "Approve": {"ActivityArn": "a", "Name": "approval", "CreationDate": moment},
+    }
+    write(tmp_path, "mocks.json", {name: {"return": answer} for name, answer in answers.items()})
+    ran = asl_runner(tmp_path, "run", "template.yaml", "--machine", "Parent", "--mock", "mocks.json")
+    assert ran.returncode == 0, ran.stderr
+    assert "Creating" not in ran.stderr
+
+
+def test_what_cannot_be_created_is_said_and_the_rest_runs(tmp_path: Path) -> None:
+    broken = STACK.replace("CidrBlock: 10.0.0.0/16}}", "CidrBlock: x}}\n  Bad: {Type: AWS::DynamoDB::Table}")
+    write(tmp_path, "template.yaml", broken)
+    ran = asl_runner(tmp_path, "run", "template.yaml", "--machine", "Parent")
+    assert "Could not be created here: Bad (AWS::DynamoDB::Table): " in ran.stderr
+    assert (ran.returncode, ran.stdout) == (0, '"done"\n'), ran.stderr

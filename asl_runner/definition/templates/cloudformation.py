@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asl_runner.definition.source import read_document
+from asl_runner.definition.templates.beside import resources_beside
 from asl_runner.definition.templates.intrinsics import Resolver
 from asl_runner.definition.templates.model import DeployedFunction, DeployedMachine, Names
 from asl_runner.errors import UsageError
@@ -36,6 +37,7 @@ def machines_of(
         for name, resource in deployed.items()
         if resource.get("Type") in FUNCTIONS
     )
+    beside = resources_beside(deployed, resolver)
     for name, resource in deployed.items():
         if resource.get("Type") in MACHINES:
             properties = resource.get("Properties") or {}
@@ -44,6 +46,7 @@ def machines_of(
                 definition=_definition(name, properties, folder, resolver),
                 type=str(resolver.resolve(properties.get("StateMachineType", properties.get("Type", "STANDARD")))),
                 functions=functions,
+                beside=beside,
             )
 
 

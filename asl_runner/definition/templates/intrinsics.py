@@ -39,7 +39,7 @@ _ARNS = {
     "AWS::Batch::JobQueue": "arn:aws:batch:{region}:{account}:job-queue/{name}",
     "AWS::Batch::JobDefinition": "arn:aws:batch:{region}:{account}:job-definition/{name}:1",
 }
-_NAMED = {
+NAMED = {
     "AWS::Serverless::Function": "FunctionName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Serverless::StateMachine": "Name",
@@ -121,11 +121,16 @@ class Resolver:
         return not isinstance(named, str) or self.condition(named)
 
     def name_of(self, logical: str) -> str:
-        """The physical name of a resource: its own where it has one, else its logical id."""
+        """The physical name of a resource: its own, else its logical id as its service takes it."""
         resource = self._resources[logical]
-        properties = resource.get("Properties") or {}
-        given = self.resolve(properties.get(_NAMED.get(resource.get("Type"), "Name")))
-        return given if isinstance(given, str) and given else logical
+        type, properties = resource.get("Type"), resource.get("Properties") or {}
+        given = self.resolve(properties.get(NAMED.get(type, "Name")))
+        if isinstance(given, str) and given:
+            return given
+        if type == "AWS::S3::Bucket":
+            return logical.lower()
+        fifo = self.resolve(properties.get("FifoQueue", properties.get("FifoTopic")))
+        return f"{logical}.fifo" if str(fifo).lower() == "true" else logical
 
     def arn_of(self, logical: str) -> str:
         """The ARN of a resource."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,5 @@ class DeployedMachine(Struct, frozen=True, kw_only=True):
     type: str = "STANDARD"
     functions: tuple[DeployedFunction, ...] = ()
     """The functions of the whole template."""
+    beside: Mapping[str, Any] = {}
+    """What else the template deploys that this machine can have, as CloudFormation resources by logical id."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from asl_runner.definition.templates.beside import resources_beside
 from asl_runner.definition.templates.intrinsics import Resolver
 from asl_runner.definition.templates.model import DeployedFunction, DeployedMachine, Names
 from asl_runner.errors import UsageError
@@ -21,7 +22,9 @@ def machines_of(
     document: Mapping[str, Any], folder: Path, names: Names, given: Mapping[str, str]
 ) -> Iterator[DeployedMachine]:
     """The state machines. `given` are the framework's options, such as `stage`. Raises `UsageError`."""
-    filled = _Variables(document, names, given).filled(document)
+    # Wherever the file deploys to, here its ARNs lead to this workspace.
+    here = {**document, "provider": {**(document.get("provider") or {}), "region": names.region}}
+    filled = _Variables(here, names, given).filled(here)
     service = filled.get("service")
     service = service.get("name", "service") if isinstance(service, dict) else str(service)
     stage = given.get("stage") or (filled.get("provider") or {}).get("stage") or "dev"
@@ -29,7 +32,8 @@ def machines_of(
     if not isinstance(functions, dict):
         raise UsageError("functions: expected an object.")
     logical = {f"{_logical(name)}LambdaFunction": one for name, one in functions.items()}
-    resources = (filled.get("resources") or {}).get("Resources") or {}
+    written = (filled.get("resources") or {}).get("Resources") or {}
+    resources = {**written, **_activities(filled.get("stepFunctions") or {})}
     template = {
         "Resources": {
             **resources,
@@ -44,9 +48,11 @@ def machines_of(
     }
     resolver = Resolver(template, names, {})
     code = tuple(
-        _function(resolver.name_of(key), one, filled.get("provider") or {}, folder) for key, one in logical.items()
+        _function(resolver.name_of(key), one, filled.get("provider") or {}, folder, resolver)
+        for key, one in logical.items()
     )
     by_name = {name: resolver.arn_of(key) for name, key in zip(functions, logical, strict=True)}
+    beside = resources_beside({key: one for key, one in resources.items() if isinstance(one, dict)}, resolver)
     for key, machine in ((filled.get("stepFunctions") or {}).get("stateMachines") or {}).items():
         definition = _with_functions(resolver.resolve(machine.get("definition")), by_name)
         yield DeployedMachine(
@@ -54,7 +60,16 @@ def machines_of(
             definition=definition,
             type=str(machine.get("type", "STANDARD")),
             functions=code,
+            beside=beside,
         )
+
+
+def _activities(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The plugin's activities as the resources it makes of them."""
+    return {
+        f"{_logical(name)}StepFunctionsActivity": {"Type": "AWS::StepFunctions::Activity", "Properties": {"Name": name}}
+        for name in map(str, section.get("activities") or ())
+    }
 
 
 def _logical(name: str) -> str:
@@ -73,10 +88,12 @@ def _with_functions(value: Any, by_name: Mapping[str, str]) -> Any:
     return value
 
 
-def _function(name: str, one: Mapping[str, Any], provider: Mapping[str, Any], folder: Path) -> DeployedFunction:
+def _function(
+    name: str, one: Mapping[str, Any], provider: Mapping[str, Any], folder: Path, resolver: Resolver
+) -> DeployedFunction:
     module, _, function = str(one.get("handler", "")).rpartition(".")
     directory, _, file = module.rpartition("/")
-    variables = {**(provider.get("environment") or {}), **(one.get("environment") or {})}
+    variables = resolver.resolve({**(provider.get("environment") or {}), **(one.get("environment") or {})})
     timeout = one.get("timeout", provider.get("timeout"))
     return DeployedFunction(
         name=name,
