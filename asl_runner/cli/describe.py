@@ -13,6 +13,7 @@ from asl_runner.cli.list import started, took
 from asl_runner.cli.options import execution_argument, open_workspace, workspace_options
 from asl_runner.cli.table import paint, status_style
 from asl_runner.history import interchange, map_runs
+from asl_runner.history.former import former_definitions
 from asl_runner.history.map_runs import Standing
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.workspace.redrivable import redrive_status
@@ -43,11 +44,12 @@ def command(execution: str, as_json: bool, full: bool, workspace: str | None, co
         record = opened.find(execution)
         gone = opened.store.is_orphaned(record)
         runs = [] if as_json else opened.store.read(lambda tables: _map_runs(tables, record.arn))
+        changed = opened.store.read(lambda tables: former_definitions(tables, record.arn))
         status = redrive_status(opened.store, record, time.time(), opened.limits)
     if as_json:
         click.echo(to_json(interchange.describe(record) | status))
     else:
-        click.echo(_summary(record, runs, gone=gone, full=full))
+        click.echo(_summary(record, runs, [number for number, _ in changed], gone=gone, full=full))
 
 
 def _map_runs(tables: sqlite3.Connection, arn: str) -> list[str]:
@@ -67,7 +69,7 @@ def _standing(total: int, standings: list[Standing]) -> str:
     return f"{total:,} items" + (f": {', '.join(parts)}" if parts else "")
 
 
-def _summary(record: ExecutionRecord, runs: list[str], *, gone: bool, full: bool) -> str:
+def _summary(record: ExecutionRecord, runs: list[str], changed: list[int], *, gone: bool, full: bool) -> str:
     status = paint(record.status, status_style(record.status))
     if gone:
         status += f" (but its process {record.pid} is gone; `asl-runner stop {record.name}` ends it)"
@@ -77,6 +79,7 @@ def _summary(record: ExecutionRecord, runs: list[str], *, gone: bool, full: bool
         ("Status", status),
         ("Started", started(record.start)),
         ("Duration", took(record.start, record.stop, running=not gone)),
+        ("Redriven", _redriven(record, changed)),
         ("Events", f"{record.event_count:,}"),
         ("ARN", record.arn),
         *(("Map run", run) for run in runs),
@@ -89,6 +92,16 @@ def _summary(record: ExecutionRecord, runs: list[str], *, gone: bool, full: bool
     if record.output is not None:
         text += ["", "Output", _data(record.output, full=full)]
     return "\n".join(text)
+
+
+def _redriven(record: ExecutionRecord, changed: list[int]) -> str:
+    """How often and when; `changed` are the numbers of the redrives that changed the definition."""
+    if record.redrive_time is None:
+        return ""
+    times = "once" if record.redrive_count == 1 else f"{record.redrive_count:,} times, last"
+    numbers = "" if record.redrive_count == 1 else f" by redrive {', '.join(map(str, changed))}"
+    said = f", its definition changed{numbers}" if changed else ""
+    return f"{times} {started(record.redrive_time)}{said}"
 
 
 def _data(text: bytes, *, full: bool) -> str:

@@ -1,4 +1,4 @@
-"""What `asl-runner run` does: one execution, watched, interruptible, its outcome printed."""
+"""What `asl-runner run` and `redrive` do: one execution, watched, interruptible, its outcome printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from asl_runner.cli.event_loop import load_asyncio
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
-from asl_runner.cli.request import Request
+from asl_runner.cli.request import Request, Running
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition.names import machine_name
 from asl_runner.definition.resource import parse_resource
@@ -37,7 +37,11 @@ def execute(request: Request) -> int:
     if request.file == "-" and request.input == "-":
         raise UsageError("Standard input cannot be both the definition and the input.")
     subject = read_subject(request)
-    workspace = open_workspace(request.workspace, request.config, request.choice)
+    return perform(open_workspace(request.workspace, request.config, request.choice), subject, request)
+
+
+def perform(workspace: Workspace, subject: Subject, request: Running) -> int:
+    """Runs the subject in the workspace and prints its outcome; gives the exit code."""
     workspace = Workspace(subject.configured(workspace.configuration, workspace.directory), workspace.directory)
     if request.choice.uses:
         check_names(request.choice.uses, named_resources(subject.machine))
@@ -57,7 +61,7 @@ def execute(request: Request) -> int:
     return interrupted or EXIT_NOT_SUCCEEDED
 
 
-def _mocks(request: Request, name: str) -> Mocks | None:
+def _mocks(request: Running, name: str) -> Mocks | None:
     if request.mock_file is None:
         if request.case is not None:
             raise UsageError("--case names a test case of a mock file; say which with --mock FILE.")
@@ -68,7 +72,7 @@ def _mocks(request: Request, name: str) -> Mocks | None:
 
 
 async def _run(
-    workspace: Workspace, subject: Subject, request: Request, style: Style, mocks: Mocks | None
+    workspace: Workspace, subject: Subject, request: Running, style: Style, mocks: Mocks | None
 ) -> tuple[ExecutionRecord, int | None]:
     """The execution as it ended, and the exit code of the signal that ended it, if one did."""
     with ExitStack() as stack:
@@ -84,6 +88,7 @@ async def _run(
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
                 progress = stack.enter_context(shown)
+                progress.catch_up(subject.past)
             running = await subject.start(
                 workspace,
                 clock=request.clock,

@@ -9,7 +9,7 @@ from pathlib import Path
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
 
-EXAMPLE = """Expected one JSON value: --input '{"id": 7}', or --input @file.json, or --input - for standard input."""
+EXAMPLE = "Expected one JSON value: {0} '{{\"id\": 7}}', or {0} @file.json, or {0} - for standard input."
 
 
 def read_definition(file: str) -> Path | bytes:
@@ -31,19 +31,19 @@ def read_definition(file: str) -> Path | bytes:
     return path
 
 
-def read_input(text: str | None) -> Json:
-    """The execution's input from `--input`: JSON, `@file`, or `-`; `{}` when not given. Raises `UsageError`."""
+def read_input(text: str | None, option: str = "--input") -> Json:
+    """An input from an option: JSON, `@file`, or `-`; `{}` when not given. Raises `UsageError`."""
     if text is None:
         return {}
-    source = "--input"
+    source = option
     data = os.fsencode(text)
     if text == "-":
         source, data = "standard input", _standard_input()
     elif text.startswith("@"):
-        source, data = text[1:], _input_file(text[1:])
+        source, data = text[1:], _input_file(text[1:], option)
     elif _is_file(text):
-        raise UsageError(f"The input (--input) is the name of a file; to read it, write --input @{text}")
-    return parse_input(data, source)
+        raise UsageError(f"The input ({option}) is the name of a file; to read it, write {option} @{text}")
+    return parse_input(data, source, option)
 
 
 def _standard_input() -> bytes:
@@ -52,10 +52,10 @@ def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _input_file(name: str) -> bytes:
+def _input_file(name: str, option: str) -> bytes:
     path = Path(name)
     if not name:
-        raise UsageError(f"--input @ names no file. {EXAMPLE}")
+        raise UsageError(f"{option} @ names no file. {EXAMPLE.format(option)}")
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -74,14 +74,14 @@ def _is_file(text: str) -> bool:
         return False  # Longer than a path may be, or with a null character.
 
 
-def parse_input(data: bytes, source: str) -> Json:
+def parse_input(data: bytes, source: str, option: str = "--input") -> Json:
     """One JSON value. Raises `UsageError` saying what is wrong where."""
     import msgspec
 
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UsageError(f"The input ({source}) is not JSON: {_where_wrong(data)}\n{EXAMPLE}") from None
+        raise UsageError(f"The input ({source}) is not JSON: {_where_wrong(data)}\n{EXAMPLE.format(option)}") from None
 
 
 def _where_wrong(data: bytes) -> str:

@@ -13,6 +13,7 @@ from asl_runner.history.records import ExecutionExists
 
 if TYPE_CHECKING:
     from asl_runner.configuration import Configuration
+    from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
     from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 class MachineSubject:
     """A state machine with its input."""
+
+    past: Sequence[Event] = ()
 
     def __init__(self, machine: StateMachine, input: Json, file: str, name: str | None) -> None:
         self.name, self.machine = machine_name(file), machine

@@ -41,6 +41,33 @@ def workspace_options(command: F) -> F:
     return command
 
 
+def watch_options(command: F) -> F:
+    """Adds what `run` and `redrive` share: `--json`, `--quiet`, `--clock`, `--mock` and `--case`."""
+    for option in (
+        click.option("--case", metavar="NAME", help="The test case of a mock file of AWS Step Functions Local."),
+        click.option(
+            "--mock",
+            "mock_file",
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help="Let the tasks of states answer as this file says, JSON or YAML: see docs/mocks.md.",
+        ),
+        click.option(
+            "--clock",
+            type=click.Choice(["real", "virtual"]),
+            default="real",
+            show_default=True,
+            help="virtual: waits, retries and timeouts pass at once, with true timestamps.",
+        ),
+        click.option("--quiet", "-q", is_flag=True, help="No progress on stderr."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print one object: ARN, name, status, dates, output or error."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def target_options(command: F) -> F:
     """Adds `--target` and `--use`; `chosen` makes a `Choice` of them."""
     for option in (

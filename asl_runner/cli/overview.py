@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
     "run": "Run a state machine and print its output",
+    "redrive": "Go on with an execution that did not succeed, what succeeded kept",
     "translate": "Print the state machine a SageMaker pipeline becomes",
     "validate": "Check definitions and report every problem",
     "test": "Run the tests in case files (*.asl-test.yaml)",

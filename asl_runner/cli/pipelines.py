@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
     from asl_runner.configuration import Configuration
     from asl_runner.definition import Document
+    from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
     from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
     from asl_runner.workspace.pipelines.records import PipelineExecution
+    from asl_runner.workspace.pipelines.service import Pipelines
     from asl_runner.workspace.running import Observer, RunningExecution
 
 _TIMES = ("StartTime", "EndTime")
@@ -28,6 +30,8 @@ _TIMES = ("StartTime", "EndTime")
 
 class PipelineSubject:
     """A pipeline with its parameters."""
+
+    past: Sequence[Event] = ()
 
     def __init__(
         self, document: Document, file: str, id: str | None, parameters: Sequence[str], steps: Sequence[str]
@@ -74,17 +78,19 @@ class PipelineSubject:
 
     def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
         """The execution and its steps as the API of SageMaker shows them."""
-        pipelines, execution = workspace.pipelines, self._execution
-        if execution is None:
-            return None
-        execution = pipelines.find(pipelines.arn(execution.pipeline, execution.id))
-        reason = pipelines.failure_reason(execution)
-        return {
-            "PipelineExecutionArn": pipelines.arn(execution.pipeline, execution.id),
-            "PipelineExecutionStatus": pipelines.status(execution),
-            **({"FailureReason": reason} if reason else {}),
-            "PipelineExecutionSteps": [_dated(step) for step in pipelines.steps(execution)],
-        }
+        return None if self._execution is None else pipeline_document(workspace.pipelines, self._execution)
+
+
+def pipeline_document(pipelines: Pipelines, execution: PipelineExecution) -> dict[str, Any]:
+    """An execution of a pipeline as it is now, and its steps, as the API of SageMaker shows them."""
+    execution = pipelines.find(pipelines.arn(execution.pipeline, execution.id))
+    reason = pipelines.failure_reason(execution)
+    return {
+        "PipelineExecutionArn": pipelines.arn(execution.pipeline, execution.id),
+        "PipelineExecutionStatus": pipelines.status(execution),
+        **({"FailureReason": reason} if reason else {}),
+        "PipelineExecutionSteps": [_dated(step) for step in pipelines.steps(execution)],
+    }
 
 
 def _dated(step: dict[str, Any]) -> dict[str, Any]:

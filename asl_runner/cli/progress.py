@@ -33,6 +33,9 @@ class Drawing(Protocol):
     def feed(self, events: Sequence[Event]) -> None:
         """Takes the next events of the execution."""
 
+    def catch_up(self, events: Sequence[Event]) -> None:
+        """Takes what happened in the execution before; it is not news."""
+
     def draw(self) -> None:
         """Shows what changed."""
 
@@ -46,6 +49,7 @@ class Progress:
     def __init__(self, drawing: Drawing) -> None:
         self._drawing = drawing
         self._batches: deque[Sequence[Event]] = deque()
+        self._past: Sequence[Event] = ()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="progress", daemon=True)
         self._announced: tuple[str, str, str] | None = None
@@ -54,6 +58,10 @@ class Progress:
     def announce(self, machine: str, name: str, where: str = "") -> None:
         """Says which execution it is, and where it is kept."""
         self._announced = (machine, name, where)
+
+    def catch_up(self, events: Sequence[Event]) -> None:
+        """Says what has happened in the execution before. To be called before it is announced."""
+        self._past = events
 
     def observe(self, events: Sequence[Event]) -> None:
         """Takes a batch of the journal; cheap."""
@@ -88,6 +96,9 @@ class Progress:
     def _feed(self) -> None:
         if self._announced is not None:
             self._drawing.announce(*self._announced)
+            if self._past:
+                self._drawing.catch_up(self._past)
+                self._past = ()
         while self._batches:
             self._drawing.feed(self._batches.popleft())
 

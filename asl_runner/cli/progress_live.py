@@ -106,6 +106,9 @@ class LiveProgress:
         if events:
             self._latest = events[-1].time
 
+    def catch_up(self, events: Sequence[Event]) -> None:
+        self._tracker.feed(events)
+
     def draw(self) -> None:
         if self._tracker.start is None:
             return

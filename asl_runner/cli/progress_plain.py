@@ -82,10 +82,15 @@ class PlainProgress:
         self._items: dict[str, _Items] = {}
         """By the path of an iteration without its index."""
         self._start = 0.0
-        self._title = "execution  started"
+        self._subject = ("execution", "")
 
     def announce(self, machine: str, name: str, where: str = "") -> None:
-        self._title = f"{machine}  started as {name}" + (f" ({where})" if where else "")
+        self._subject = (machine, f" as {name}" + (f" ({where})" if where else ""))
+
+    def catch_up(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._take(event, event.type, event.details or {})
+        self._lines, self._dropped = [], 0
 
     def feed(self, events: Sequence[Event]) -> None:
         self._names.feed(events)
@@ -141,25 +146,36 @@ class PlainProgress:
         elif kind.startswith("MapIteration"):
             self._count(event, kind.removeprefix("MapIteration"))
         elif kind in TERMINAL:
-            place.state = ""
             said = f"{TERMINAL[kind]} after {duration(event.time - self._start)}"
-            self._say(event, said + _colon(reason(details.get("error"), details.get("cause"))))
+            said += _colon(reason(details.get("error"), details.get("cause")))
+            self._line(event.time, event.scope, "", said)
         elif kind.endswith("TimedOut"):
             self._say(event, "timed out")
         elif kind.endswith("Failed") and not kind.startswith(("Map", "Parallel")):
             self._say(event, "failed" + _colon(reason(details.get("error"), details.get("cause"))))
-        elif kind == "ExecutionStarted":
+        elif kind in ("ExecutionStarted", "ExecutionRedriven"):
             self._start = event.time
-            self._lines.append((event.time, self._title))
+            self._begin_again()
+            machine, what = self._subject
+            self._lines.append((event.time, f"{machine}  {kind.removeprefix('Execution').lower()}{what}"))
+
+    def _begin_again(self) -> None:
+        """Attempts are counted anew, and of the items only those count that succeeded."""
+        for place in self._places.values():
+            place.attempts = 0
+        for items in self._items.values():
+            items.done, items.failed = items.done - items.failed, 0
+            items.tenths = items.done * 10 // items.total if items.total else 0
 
     def _count(self, event: Event, step: str) -> None:
         if step == "Started":
             return
-        self._places.pop(event.scope, None)
+        if step == "Succeeded":
+            del self._places[event.scope]
         counts = self._items.get(event.scope.rpartition(".")[0])
         if counts is None:
             return
-        counts.done += 1
+        counts.done = min(counts.done + 1, counts.total or counts.done + 1)
         counts.failed += step != "Succeeded"
         if counts.total and (tenths := counts.done * 10 // counts.total) > counts.tenths:
             counts.tenths = tenths

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asl_runner.cli.options import chosen, complete_definition, target_options, workspace_options
+from asl_runner.cli.options import chosen, complete_definition, target_options, watch_options, workspace_options
 
 
 @click.command("run")
@@ -23,23 +23,7 @@ from asl_runner.cli.options import chosen, complete_definition, target_options, 
 @click.option(
     "--step", "steps", multiple=True, metavar="NAME", help="Only this step of a pipeline, on the last run; repeatable."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one object: ARN, name, status, dates, output or error.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
-@click.option(
-    "--clock",
-    type=click.Choice(["real", "virtual"]),
-    default="real",
-    show_default=True,
-    help="virtual: waits, retries and timeouts pass at once, with true timestamps.",
-)
-@click.option(
-    "--mock",
-    "mock_file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Let the tasks of states answer as this file says, JSON or YAML: see docs/mocks.md.",
-)
-@click.option("--case", metavar="NAME", help="The test case of a mock file of AWS Step Functions Local.")
+@watch_options
 @target_options
 @workspace_options
 def command(

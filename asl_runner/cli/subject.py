@@ -1,4 +1,4 @@
-"""What `asl-runner run` runs: a state machine, or a SageMaker pipeline as the state machine it becomes."""
+"""What `asl-runner run` and `redrive` run: a state machine, or a SageMaker pipeline as the state machine it becomes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from asl_runner.errors import UsageError
 if TYPE_CHECKING:
     from asl_runner.cli.request import Request
     from asl_runner.configuration import Configuration
+    from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
     from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
@@ -30,6 +31,8 @@ class Subject(Protocol):
     machine: StateMachine
     beside: Mapping[str, Any]
     """What has to be there before it starts, as CloudFormation resources by logical id."""
+    past: Sequence[Event]
+    """What has happened in the execution before."""
 
     async def start(
         self,

@@ -29,6 +29,8 @@ class VisitTracker:
         self.cause: str | None = None
         self._live = live
         self._scopes: dict[str, ScopeView] = {ROOT: self.root}
+        self._reopened: dict[int, tuple[VisitStatus, str | None, str | None, float | None]] = {}
+        """How the visits had ended, by the event that entered them, with which the latest redrive goes on."""
 
     def feed(self, events: Iterable[Event]) -> None:
         """Takes the next events, in order of id."""
@@ -45,6 +47,8 @@ class VisitTracker:
     def _entered(self, event: Event, details: dict[str, Any]) -> None:
         scope = self._scope(event)
         visits = scope.visits
+        if self._reopened and visits:
+            self._enter_anew(visits[-1])
         if self._live and len(visits) >= 2 * LIVE_VISITS:
             del visits[:LIVE_VISITS]
             scope.dropped += LIVE_VISITS
@@ -135,6 +139,10 @@ class VisitTracker:
         scope = self._scope(event)
         step = event.type.removeprefix("MapIteration")
         if step == "Started":
+            if scope.status == "SUCCEEDED" and scope.parent is not None and scope.parent.counts is not None:
+                # Under another definition it runs once more.
+                scope.parent.counts.succeeded -= 1
+                scope.status, scope.end = "RUNNING", None
             return
         if scope.current is not None and scope.current.status == "RUNNING":
             self._cut(scope.current, event.time)
@@ -156,7 +164,28 @@ class VisitTracker:
 
     def _redriven(self, event: Event, details: dict[str, Any]) -> None:
         self.status, self.end, self.error, self.cause = "RUNNING", None, None, None
-        self.root.status, self.root.end = "RUNNING", None
+        self._reopened.clear()
+        self._reopen(self.root)
+
+    def _reopen(self, scope: ScopeView) -> None:
+        """What had not succeeded goes on: the scope's open visit, and so its children but those that are through."""
+        scope.status, scope.end = "RUNNING", None
+        visit = scope.current
+        if visit is None or visit.exited is not None:
+            return
+        self._reopened[visit.entered] = (visit.status, visit.error, visit.cause, visit.end)
+        visit.status, visit.error, visit.cause, visit.end = "RUNNING", None, None, None
+        latest = next(reversed(visit.children), "").rpartition(".")[0]
+        for path, child in visit.children.items():
+            if path.rpartition(".")[0] == latest and child.status != "SUCCEEDED":
+                if visit.counts is not None:
+                    _uncount(visit.counts, child.status)
+                self._reopen(child)
+
+    def _enter_anew(self, visit: Visit) -> None:
+        """A state is entered in the place of one that a redrive was to go on with: that stays as it ended."""
+        if visit.status == "RUNNING" and visit.entered in self._reopened:
+            visit.status, visit.error, visit.cause, visit.end = self._reopened[visit.entered]
 
     def _scope(self, event: Event) -> ScopeView:
         scope = self._scopes.get(event.scope)
@@ -259,6 +288,14 @@ def _count(counts: Counts, status: VisitStatus) -> None:
         counts.failed += 1
     else:
         counts.aborted += 1
+
+
+def _uncount(counts: Counts, status: VisitStatus) -> None:
+    """A child goes on that had been counted."""
+    if status == "FAILED":
+        counts.failed -= 1
+    elif status == "ABORTED":
+        counts.aborted -= 1
 
 
 _ITERATION_STATUS: dict[str, VisitStatus] = {"Succeeded": "SUCCEEDED", "Failed": "FAILED", "Aborted": "ABORTED"}

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from asl_runner.definition import model
 from asl_runner.definition.scopes import PROCESSORS, scopes
 from asl_runner.errors import UsageError
 from asl_runner.history.events import Event
-from asl_runner.interpreter.restored import Reader, Restored, inner_scope, open_places
+from asl_runner.interpreter.restored import Reader, Restored, inner_scope
 
 Does = Literal["KEPT", "GOES ON", "RUNS AGAIN", "BEGINS", "DROPPED"]
 """KEPT: it has ended. GOES ON: a Parallel or Map of whose children some are kept. BEGINS: it had not been entered.
@@ -40,18 +40,14 @@ _FEEDS = (
 _CHILD = re.compile(r":\d+\.(\d+)(?=/|$)")
 
 
-_MOST_NAMED = 20
-"""Places a message names."""
-
-
 class Step(Struct, frozen=True, kw_only=True):
     """What becomes of the visits of one state in one scope."""
 
     scope: str
     state: str
     does: Does
-    changed: bool = False
-    """Whether the new definition has it differently."""
+    changed: tuple[str, ...] = ()
+    """The fields that the new definition has differently."""
     note: str = ""
 
 
@@ -69,7 +65,7 @@ class CannotGoOn(UsageError):
 def place_name(scope: str, state: str) -> str:
     """A state in a scope as people write it: `Each[2]/Pack`, of the machine itself just its name."""
     within = _CHILD.sub(r"[\1]", scope).removeprefix("/")
-    return f"{within}/{state}" if within else state
+    return f"{within}/{state}" if within and state else within or state
 
 
 def carry(
@@ -116,8 +112,14 @@ class _Carrier(Reader):
             self._gone(scope, place, events)
 
     def _say(self, place: Restored, state: str, does: Does, note: str = "") -> None:
-        changed = self._before.get(state) != self._after.get(state)
-        self.steps[place.path].append(Step(scope=place.path, state=state, does=does, changed=changed, note=note))
+        self.steps[place.path].append(self._step(place, state, does, note))
+
+    def _step(self, place: Restored, state: str, does: Does, note: str) -> Step:
+        before, after = self._before.get(state), self._after.get(state)
+        changed: tuple[str, ...] = ()
+        if before is not None and after is not None and before is not after:
+            changed = tuple(sorted(key for key in before | after if before.get(key) != after.get(key)))
+        return Step(scope=place.path, state=state, does=does, changed=changed, note=note)
 
     def _open(self, scope: model.Scope, state: model.State, place: Restored, events: Sequence[Event]) -> None:
         """The state that was entered and not left is still there."""
@@ -125,12 +127,12 @@ class _Carrier(Reader):
         assert place.entry is not None
         if place.entry.type != f"{state.type}StateEntered":
             enter_anew(place)
-            self._say(place, state.name, "RUNS AGAIN", _joined(f"a {state.type} now: entered anew", bypassed))
+            self._say(place, state.name, "RUNS AGAIN", joined(f"a {state.type} now: entered anew", bypassed))
         elif not place.started:
             self._say(place, state.name, "RUNS AGAIN", bypassed)
         elif why := self._other_children(state, place):
             place.started, place.map_run = 0, None
-            self._say(place, state.name, "RUNS AGAIN", _joined(why, bypassed))
+            self._say(place, state.name, "RUNS AGAIN", joined(why, bypassed))
         else:
             self._say(place, state.name, "GOES ON", bypassed)
             self.open_children(state, place)
@@ -163,7 +165,7 @@ class _Carrier(Reader):
             if index not in place.children:
                 path = f"{place.child_path}.{index}"
                 start = inner_scope(state, index).start_at
-                self.steps[path] = [Step(scope=path, state=start, does="BEGINS", changed=True, note="a new branch")]
+                self.steps[path] = [Step(scope=path, state=start, does="BEGINS", note="a new branch")]
 
     def _child(self, scope: model.Scope, path: str, started: int) -> Restored:
         """A branch or iteration, which begins anew where it could not go on."""
@@ -188,6 +190,7 @@ class _Carrier(Reader):
             todo=scope.start_at,
             text=input,
             previous=place.previous,
+            anew=True,
             last=place.last,
             variables={},
             variable_sizes={},
@@ -199,10 +202,10 @@ class _Carrier(Reader):
         name = (events[left].details or {})["name"]
         state = scope.states.get(name)
         if state is None:
-            self.lost[place.path] = f"{place_name(place.path, name)}, which came before, is not in the definition."
+            self.lost[place.path] = f"{name}, which came before, is not in the definition."
             return
         if _was_caught(events[: left + 1]) and not (isinstance(state, model.Working) and state.catch):
-            self.lost[place.path] = f"{place_name(place.path, name)} was left by a Catch, which it no longer has."
+            self.lost[place.path] = f"{name} was left by a Catch, which it no longer has."
             return
         self.go_on_after(state, place, events, left)
         if place.todo == name:
@@ -215,6 +218,7 @@ class _Carrier(Reader):
         gone = place.todo or ""
         left = max((at for at, event in enumerate(events) if event.type.endswith("StateExited")), default=None)
         enter_anew(place)
+        position = len(self.steps[place.path])
         if left is None:
             place.todo = scope.start_at
             self._say(place, gone, "DROPPED", "gone from the definition")
@@ -222,39 +226,13 @@ class _Carrier(Reader):
             return
         self._after_exit(scope, place, events, left)
         last = "; what came before it now comes last" if place.todo is None else ""
-        self._say(place, gone, "DROPPED", f"gone from the definition{last}")
+        dropped = self._step(place, gone, "DROPPED", f"gone from the definition{last}")
+        self.steps[place.path].insert(position, dropped)
         if place.path in self.lost:
             self.lost[place.path] = (
-                f"{place_name(place.path, gone)}, which had not ended, is not in the definition. "
+                f"{gone}, which had not ended, is not in the definition. "
                 f"{self.lost[place.path]} Keep one of these names, or run the new definition from its start."
             )
-
-
-def give_input(carried: Carried, wanted: str, text: bytes) -> None:
-    """Has the visits that are open of a state, by its name or its place, be entered once more with this input.
-
-    Raises `UsageError` with those there are.
-    """
-    open_ = {place_name(place.path, place.todo or ""): place for place in open_places(carried.restored)}
-    chosen = [place for name, place in open_.items() if wanted in (name, place.todo)]
-    if not chosen:
-        names = list(open_)
-        more = f", and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-        raise UsageError(
-            f"{wanted!r} is not where the execution goes on: that is {', '.join(names[:_MOST_NAMED])}{more}."
-        )
-    for place in chosen:
-        within = f"{place.child_path}." if place.visits.get(place.todo or "") else None
-        enter_anew(place, text)
-        steps = [step for step in carried.steps if within is None or not step.scope.startswith(within)]
-        carried.steps = [_with_input(step, place) for step in steps]
-
-
-def _with_input(step: Step, place: Restored) -> Step:
-    if (step.scope, step.state) != (place.path, place.todo) or step.does == "KEPT":
-        return step
-    does: Does = "RUNS AGAIN" if step.does == "GOES ON" else step.does
-    return structs.replace(step, does=does, note=_joined("with the new input", step.note))
 
 
 def enter_anew(place: Restored, text: bytes | None = None) -> None:
@@ -287,7 +265,8 @@ def _bypassed(scope: model.Scope, state: str, events: Sequence[Event]) -> str:
     return f"{before.name} now goes on to {before.next}, which does not run" if before.next else ""
 
 
-def _joined(*notes: str) -> str:
+def joined(*notes: str) -> str:
+    """The notes there are, in one."""
     return "; ".join(note for note in notes if note)
 
 

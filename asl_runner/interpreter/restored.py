@@ -46,6 +46,8 @@ class Restored(Struct, kw_only=True):
     """Of an open distributed Map: the ARN of its map run, which knows its children."""
     last: int = 0
     """Of the machine itself: the last event of the history."""
+    anew: bool = False
+    """Whether the scope begins once more after what happened in it: an iteration then says so."""
     children: dict[int, Restored] | None = None
     """Of an open Parallel or Map the branches or iterations to go on with, by index; None to begin anew."""
 

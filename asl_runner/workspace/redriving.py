@@ -12,7 +12,8 @@ from asl_runner.definition import model
 from asl_runner.errors import NotFound
 from asl_runner.history import map_runs
 from asl_runner.history.records import ExecutionRecord
-from asl_runner.interpreter.carried import Step, carry, give_input
+from asl_runner.interpreter.carried import Step, carry
+from asl_runner.interpreter.new_inputs import give_input
 from asl_runner.interpreter.restored import Restored, inner_scope, open_places, restore
 
 if TYPE_CHECKING:

@@ -141,8 +141,8 @@ class Workspace:
         input: Json,
         record: ExecutionRecord,
         *,
-        at: float,
-        clock: Clock | None = None,
+        at: float | None = None,
+        clock: Clock | Literal["real", "virtual"] = "real",
         observers: Sequence[Observer] = (),
         mocks: Mocks | None = None,
         around: Around | None = None,
@@ -151,20 +151,21 @@ class Workspace:
         """Has an execution that ended without success go on at its unsuccessful states, under the same ARN.
 
         `record` is the execution as it ended, `input` the value of its input, `at` the time of the redrive in seconds
-        since the epoch; `prepared` says where it goes on, by default what `redriving.prepare` does. None when it is
-        not, or no longer, such an execution. Raises `WorkspaceError` when nothing can be written.
+        since the epoch, by default now; `prepared` says where it goes on, by default what `redriving.prepare` does.
+        None when it is not, or no longer, such an execution. Raises `WorkspaceError` when nothing can be written.
         """
         import asyncio
 
         from asl_runner.workspace.redriving import prepare
 
-        store = self._store_to_write()
+        store, ticking = self._store_to_write(), _clock(clock)
+        at = ticking.now() if at is None else at
         if prepared is None:
             prepared = await asyncio.to_thread(prepare, store, record, machine)
         if not await store.submit_redrive(record.arn, at, prepared.definition):
             return None
         again = prepared.record(record, at)
-        return self._run(machine, input, again, clock, observers, prepared.restored, mocks, around)
+        return self._run(machine, input, again, ticking, observers, prepared.restored, mocks, around)
 
     async def restart(
         self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock

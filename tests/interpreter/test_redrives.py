@@ -14,15 +14,23 @@ from asl_runner.history.journal import MemoryJournal
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution
 from asl_runner.interpreter.ports import ExecutionInfo, Ports, TaskCall, TaskFailed
-from asl_runner.interpreter.restored import restore
+from asl_runner.interpreter.restored import Restored, restore
 
 
 def task(**fields: Any) -> dict[str, Any]:
     return {"Type": "Task", "Resource": LAMBDA, **fields}
 
 
-def redrive(definition: dict[str, Any], ran: Ran, tasks: Answers, *, count: int = 1, input: Any = None) -> Ran:
-    """Goes on with an execution that failed; all events of both in the result."""
+def redrive(
+    definition: dict[str, Any],
+    ran: Ran,
+    tasks: Answers,
+    *,
+    count: int = 1,
+    input: Any = None,
+    restored: Restored | None = None,
+) -> Ran:
+    """Goes on with an execution that failed, from where it stood unless told; all events of both in the result."""
     machine = load(json.dumps(definition))
     journal = MemoryJournal()
     info = ExecutionInfo(
@@ -37,8 +45,8 @@ def redrive(definition: dict[str, Any], ran: Ran, tasks: Answers, *, count: int 
         redrive_time=START + 1000 * count,
     )
     ports = Ports(clock=VirtualClock(START + 1000 * count), journal=journal, tasks=tasks, seed=f"seed/{count}")
-    restored = restore(machine, ran.events)
-    running = Execution(machine, {} if input is None else input, info, ports, restored=restored)
+    place = restored or restore(machine, ran.events)
+    running = Execution(machine, {} if input is None else input, info, ports, restored=place)
     outcome = asyncio.run(running.run())
     return Ran(outcome, ran.events + journal.events, tasks)
 

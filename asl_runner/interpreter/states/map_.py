@@ -110,6 +110,8 @@ class Iterations:
         else:
             input = known.data if known.text else selected(state, self._effective, item, frame)
             child = frame.child(state.item_processor, path, input, known.previous, index, item)
+            if known.anew:
+                known.previous = self._record("Started", index, known.previous, path)
             if known.text:
                 child.restore(known)
         self._children.add(child)

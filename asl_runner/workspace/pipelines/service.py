@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asl_runner.history.records import ExecutionRecord
     from asl_runner.interpreter.ports import Clock, Tasks
     from asl_runner.resources.mocks.tasks import Mocks
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import Around, Observer, RunningExecution
     from asl_runner.workspace.workspace import Workspace
 
 _MACHINE_NAME_LIMIT = 80
@@ -187,19 +187,32 @@ class Pipelines:
         status = self.status(execution)
         if status not in ("Failed", "Stopped"):
             raise PipelineConflict(f"Only an execution that failed or was stopped can be retried; this is {status}.")
-        again = replace(execution, stop_asked=False)
-        self.records.keep_execution(again)
-        pipeline = self.pipeline(execution)
         running = await self._workspace.redrive(
             load(found.definition),
             msgspec.json.decode(found.input),
             found,
             at=time.time(),
-            around=lambda tasks: self._tasks(tasks, pipeline, again),
+            around=self.again(execution),
         )
         if running is None:
             raise PipelineConflict("The execution is under way again already.")
         return running
+
+    def again(self, execution: PipelineExecution) -> Around:
+        """What answers the tasks of an execution that goes on; from now on no stop is asked of it."""
+        again = replace(execution, stop_asked=False)
+        self.records.keep_execution(again)
+        pipeline = self.pipeline(execution)
+        return lambda tasks: self._tasks(tasks, pipeline, again)
+
+    def of(self, record: ExecutionRecord) -> PipelineExecution | None:
+        """The execution of a pipeline that an execution of a state machine is; None for any other."""
+        for pipeline in self.records.pipelines():
+            if pipeline.name[:_MACHINE_NAME_LIMIT] == record.machine_name:
+                found = self.records.execution(pipeline.name, record.name)
+                if found is not None and found.execution_arn == record.arn:
+                    return found
+        return None
 
     def delete(self, name: str) -> None:
         """Removes a pipeline and what is known of its executions. Raises `PipelineConflict` while one runs."""
