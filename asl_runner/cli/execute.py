@@ -83,7 +83,7 @@ async def _run(
             if server is not None and style != "none":
                 click.echo(f"Serving the workspace to AWS clients at {server.url} while it runs.", err=True)
             if beside:
-                await _have(workspace, request.file, beside, said=style != "none")
+                await _have(workspace, subject.file, beside, said=style != "none")
             progress = None
             if style != "none":
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")

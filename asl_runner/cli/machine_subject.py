@@ -26,7 +26,7 @@ class MachineSubject:
     past: Sequence[Event] = ()
 
     def __init__(self, machine: StateMachine, input: Json, file: str, name: str | None) -> None:
-        self.name, self.machine = machine_name(file), machine
+        self.name, self.machine, self.file = machine_name(file), machine, file
         self.beside: Mapping[str, Any] = {}
         self._input, self._execution_name = input, name
 

@@ -40,7 +40,7 @@ class PipelineSubject:
         pipeline = read(document, only=steps)
         known = [parameter.name for parameter in pipeline.parameters]
         given = dict(_assignment(text, known) for text in parameters)
-        self.name = pipeline_name(machine_name(file))
+        self.name, self.file = pipeline_name(machine_name(file)), file
         self._plan = plan(pipeline, given, steps)
         self.machine = self._plan.machine
         self.beside: Mapping[str, Any] = {}

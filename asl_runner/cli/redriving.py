@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -97,6 +97,8 @@ class _Redriven:
         """`given` is what has the new definition, if there is one."""
         self.name, self.machine = record.machine_name, machine
         self.past: Sequence[Event] = list(workspace.store.events(record.arn))
+        self.file = "" if given is None else given.file
+        self.beside: Mapping[str, Any] = {} if given is None else given.beside
         self._record, self._prepared, self._given = record, prepared, given
         self._pipeline: PipelineExecution | None = None
         if (workspace.directory / "pipelines").is_dir():

@@ -29,6 +29,8 @@ class Subject(Protocol):
 
     name: str
     machine: StateMachine
+    file: str
+    """Where its definition was read; "" where that is kept with the execution."""
     beside: Mapping[str, Any]
     """What has to be there before it starts, as CloudFormation resources by logical id."""
     past: Sequence[Event]

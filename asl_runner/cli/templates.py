@@ -36,6 +36,7 @@ class TemplateSubject(MachineSubject):
         """`others` are the template's other state machines, which it may start."""
         machine = load(deployed.definition, name=f"{request.file}, {deployed.name}")
         super().__init__(machine, read_input(request.input), deployed.name, request.name)
+        self.file = request.file
         self._functions = deployed.functions
         self.beside = {**deployed.beside, **{_logical(other.name): _resource(other) for other in others}}
 

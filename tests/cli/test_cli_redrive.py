@@ -244,11 +244,10 @@ def test_children_of_a_distributed_map_go_on_under_the_new_processor(tmp_path: P
             },
         }
         processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **inner}
-        return {"StartAt": "All", "States": {"All": {"Type": "Map", "ItemProcessor": processor, "End": True}}}
+        state = {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": processor, "End": True}
+        return {"StartAt": "All", "States": {"All": state}}
 
-    code = (
-        "def handler(event, context):\n    if event.get('n') == 1:\n        raise ValueError('one')\n    return event\n"
-    )
+    code = "def handler(event, context):\n    if event.get('n') == 1:\n        raise ValueError\n    return event\n"
     write(tmp_path, "lambdas/check.py", code)
     write(tmp_path, "all.asl.json", machine())
     ran = asl_runner(tmp_path, "run", "all.asl.json", "-q", "-n", "d", "-i", '[{"n": 0}, {"n": 1}, {"n": 2}]')
