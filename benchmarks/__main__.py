@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks.measure import Row
 
-GROUPS = ("interpreting", "mapping", "starting", "calling", "serving", "testing", "tuning")
+GROUPS = ("interpreting", "mapping", "starting", "calling", "serving", "testing", "tuning", "million")
 
 
 def main() -> None:
@@ -33,6 +33,8 @@ def _rows(groups: tuple[str, ...], runs: int) -> Iterator[Row]:
 
 
 def _result(row: Row) -> str:
+    if row.unit == "MB":
+        return f"{row.ours:.0f} MB"
     if row.count == 1 and row.ours < 0.5:
         return f"{row.ours * 1000:.1f} ms"
     return f"{row.ours:.2f} s" if row.count == 1 else f"{row.per_second:,.0f} {row.unit}/s"

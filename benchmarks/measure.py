@@ -19,6 +19,7 @@ class Row(Struct, frozen=True, kw_only=True):
     count: int
     """How many of `unit` one run does."""
     unit: str
+    """With `MB`, `ours` and `floor` are peaks of memory instead of times."""
     ours: float
     floor: float
     floor_is: str

@@ -32,15 +32,15 @@ def rows(runs: int) -> Iterator[Row]:
         def ours() -> None:
             nonlocal count
             count += 1
-            _python("-m", "asl_runner", "run", machine, "--input", json.dumps({"job": f"tune-{count}"}), "--quiet",
+            python("-m", "asl_runner", "run", machine, "--input", json.dumps({"job": f"tune-{count}"}), "--quiet",
                     "--workspace", here / "workspace")  # fmt: skip
 
         ours()
         trials = here / "trials.json"
         trials.write_text(json.dumps(_trials(here / "workspace" / "jobs" / "training")), encoding="utf-8")
         script = Path(__file__).with_name("plain_tune.py")
-        mine, floor = pair(ours, lambda: _python(script, data, trials), runs)
-        _same_predictions(here / "workspace" / "s3" / BUCKET / "out" / "test.csv.out", data / "predictions.csv")
+        mine, floor = pair(ours, lambda: python(script, data, trials), runs)
+        same_predictions(here / "workspace" / "s3" / BUCKET / "out" / "test.csv.out", data / "predictions.csv")
     yield Row(
         name=f"tune ({TRIALS} trials of {ROUNDS} rounds, {ROWS:,} rows), save, transform",
         count=1,
@@ -52,7 +52,8 @@ def rows(runs: int) -> Iterator[Row]:
     )
 
 
-def _python(*arguments: object) -> None:
+def python(*arguments: object) -> None:
+    """Runs Python to its end."""
     subprocess.run([sys.executable, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -80,17 +81,14 @@ def _trials(jobs: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _same_predictions(ours: Path, floor: Path) -> None:
+def same_predictions(ours: Path, floor: Path) -> None:
+    """Raises `AssertionError` where two files of a prediction per line do not agree."""
     mine, other = ([float(line) for line in file.read_text(encoding="utf-8").split()] for file in (ours, floor))
     if len(mine) != len(other) or any(abs(a - b) > 1e-3 for a, b in zip(mine, other, strict=True)):
         raise AssertionError(f"the two sides predict differently: {len(mine)}, {len(other)}, {mine[:3]}, {other[:3]}")
 
 
 def _machine() -> dict[str, Any]:
-    def channel(name: str) -> dict[str, Any]:
-        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/data/{name}/"}
-        return {"ChannelName": name, "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}
-
     tuning = {
         "HyperParameterTuningJobName.$": "$.job",
         "HyperParameterTuningJobConfig": {
@@ -121,6 +119,13 @@ def _machine() -> dict[str, Any]:
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
         },
     }
+    best = {"ResultSelector": {"best.$": "$.BestTrainingJob.TrainingJobName"}, "ResultPath": "$.tuned"}
+    first = task("createHyperParameterTuningJob.sync", tuning, **best, Next="Save")
+    return {"StartAt": "Tune", "States": {"Tune": first, **save_and_transform()}}
+
+
+def save_and_transform() -> dict[str, Any]:
+    """The states that make a model of the training job `$.tuned.best`, and predict `data/test/` with it."""
     model = {
         "ModelName.$": "$.job",
         "ExecutionRoleArn": ROLE,
@@ -140,16 +145,18 @@ def _machine() -> dict[str, Any]:
         "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/out", "AssembleWith": "Line"},
         "TransformResources": INSTANCE,
     }
-
-    def task(action: str, parameters: dict[str, Any], **more: Any) -> dict[str, Any]:
-        return {"Type": "Task", "Resource": f"arn:aws:states:::sagemaker:{action}", "Parameters": parameters, **more}
-
-    best = {"ResultSelector": {"best.$": "$.BestTrainingJob.TrainingJobName"}, "ResultPath": "$.tuned"}
     return {
-        "StartAt": "Tune",
-        "States": {
-            "Tune": task("createHyperParameterTuningJob.sync", tuning, **best, Next="Save"),
-            "Save": task("createModel", model, ResultPath=None, Next="Transform"),
-            "Transform": task("createTransformJob.sync", transform, End=True),
-        },
+        "Save": task("createModel", model, ResultPath=None, Next="Transform"),
+        "Transform": task("createTransformJob.sync", transform, End=True),
     }
+
+
+def channel(name: str) -> dict[str, Any]:
+    """A channel of the objects below `data/NAME/`."""
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/data/{name}/"}
+    return {"ChannelName": name, "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}
+
+
+def task(action: str, parameters: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A Task of SageMaker."""
+    return {"Type": "Task", "Resource": f"arn:aws:states:::sagemaker:{action}", "Parameters": parameters, **more}

@@ -24,14 +24,22 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def payloads(path: Path, *, split: str, single: bool, limit: int | None, gzipped: bool) -> Iterator[list[bytes]]:
-    """The requests of one input object, each as its records.
+def payloads(
+    path: Path, *, split: str, single: bool, limit: int | None, gzipped: bool, apart: bool = True
+) -> Iterator[list[bytes]]:
+    """The requests of one input object, each as its records, read as they are drawn.
 
     `split` is `SplitType`; `single` sends one record per request; `limit` is the largest body in bytes, None for any
-    size. Raises `JobFailed` for what does not fit and for what is not what `split` and `gzipped` say.
+    size. Unless the records are wanted `apart`, those of a request may come as one piece.
+    Raises `JobFailed` for what does not fit and for what is not what `split` and `gzipped` say.
     """
     with gzip.open(path) if gzipped else path.open("rb") as stream:
-        bodies = _whole(stream, limit) if split == "None" else _batched(_SPLITS[split](stream), single, limit)
+        if split == "None":
+            bodies = _whole(stream, limit)
+        elif split == "Line" and limit is not None and not single and not apart:
+            bodies = _blocks(stream, limit)
+        else:
+            bodies = _batched(_SPLITS[split](stream), single, limit)
         while True:
             try:
                 body = next(bodies, None)
@@ -56,8 +64,7 @@ def _batched(records: Iterable[bytes], single: bool, limit: int | None) -> Itera
     size = 0
     for number, record in enumerate(records, start=1):
         if limit is not None and len(record) > limit:
-            text = f"Record {number} is larger than MaxPayloadInMB ({limit / MEGABYTE:g} MB)."
-            raise JobFailed("ClientError", text)
+            raise _too_large(number, limit)
         if batch and (single or (limit is not None and size + len(record) > limit)):
             yield batch
             batch, size = [], 0
@@ -65,6 +72,24 @@ def _batched(records: Iterable[bytes], single: bool, limit: int | None) -> Itera
         size += len(record)
     if batch:
         yield batch
+
+
+def _blocks(stream: Stream, limit: int) -> Iterator[list[bytes]]:
+    """As many whole lines as fit, in one piece: what `_batched` puts together of them, without an object for each."""
+    rest = b""
+    number = 1
+    # A byte more than fits tells whether the file goes on; its last line may lack the newline.
+    while block := rest + stream.read(limit + 1 - len(rest)):
+        end = len(block) if len(block) <= limit else block.rfind(b"\n", 0, limit) + 1
+        if not end:
+            raise _too_large(number, limit)
+        yield [block[:end]]
+        number += block.count(b"\n", 0, end)
+        rest = block[end:]
+
+
+def _too_large(number: int, limit: int) -> JobFailed:
+    return JobFailed("ClientError", f"Record {number} is larger than MaxPayloadInMB ({limit / MEGABYTE:g} MB).")
 
 
 def _recordio(stream: Stream) -> Iterator[bytes]:

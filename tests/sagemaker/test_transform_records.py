@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
 from collections.abc import Iterator
@@ -9,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from job_requests import BUCKET, MINE, Image, ended, seed_buckets, transform
 
+from asl_runner.sagemaker import batches
 from asl_runner.sagemaker.client import LocalSageMaker
 from asl_runner.sagemaker.data_processing import compile_filter
+from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.service_model.errors import ServiceError
 from asl_runner.storage.buckets import Buckets
 
@@ -203,3 +208,24 @@ def test_filters_that_are_refused(client: LocalSageMaker, changes: Any, text: st
 )
 def test_parts_that_filters_pick(text: str, record: Any, expected: Any) -> None:
     assert compile_filter(text)(record) == expected
+
+
+def requests_of(path: Path, limit: int, *, apart: bool, gzipped: bool) -> list[bytes] | str:
+    """The bodies of the requests, or why there are none."""
+    try:
+        found = batches.payloads(path, split="Line", single=False, limit=limit, gzipped=gzipped, apart=apart)
+        return [b"".join(records) for records in found]
+    except JobFailed as failed:
+        return str(failed)
+
+
+@given(st.lists(st.binary(max_size=6), max_size=30), st.integers(1, 12), st.booleans())
+def test_requests_are_the_same_whether_their_lines_are_taken_apart_or_not(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], limit: int, gzipped: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "lines"
+    content = b"\n".join(pieces)
+    path.write_bytes(gzip.compress(content) if gzipped else content)
+    whole = requests_of(path, limit, apart=False, gzipped=gzipped)
+    assert whole == requests_of(path, limit, apart=True, gzipped=gzipped)
+    assert isinstance(whole, str) or b"".join(whole) == content

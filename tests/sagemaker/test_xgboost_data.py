@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xgboost_programs import dense_record
 
+from asl_runner.sagemaker.algorithms.xgboost import data
 from asl_runner.sagemaker.algorithms.xgboost.channels import validate_channels
 from asl_runner.sagemaker.algorithms.xgboost.csv_format import parse_csv, read_csv, sniff_delimiter, with_missing
 from asl_runner.sagemaker.algorithms.xgboost.data import data_files, file_format
@@ -53,6 +54,25 @@ def test_channels() -> None:
         validate_channels({"train": {}, "test": {}})
     with pytest.raises(UserError, match="Channel configuration for 'train' channel is not supported"):
         validate_channels({"train": {"TrainingInputMode": "Pipe"}})
+
+
+def test_parquet_is_read_by_columns_some_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(data, "PARQUET_ROWS", 4)
+    columns = {
+        "label": np.arange(10, dtype=np.int64),
+        "a": np.linspace(0, 1, 10),
+        "b": pyarrow.array([None, *range(9)]),
+        "c": pyarrow.array([True, False] * 5),
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "rows.parquet", row_group_size=7)
+    (read,) = data.read_tables(tmp_path, "parquet").values()
+    assert read.labels.tolist() == list(range(10))
+    assert read.features.dtype == np.float32
+    assert read.features[:, 0] == pytest.approx(columns["a"])
+    assert np.isnan(read.features[0, 1])
+    assert read.features[1:, 1].tolist() == list(range(9))
+    assert read.features[:, 2].tolist() == [1.0, 0.0] * 5
 
 
 def test_which_files_are_data(tmp_path: Path) -> None:

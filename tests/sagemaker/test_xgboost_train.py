@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xgboost
 from xgboost_programs import CLASSIC, CURRENT, classes, run_training, table, training_spec
 
 from asl_runner.sagemaker.containers.process import start
@@ -46,6 +47,34 @@ def test_the_same_job_twice_gives_the_same_model(tmp_path: Path) -> None:
     assert models[0] == models[1]
     other = run_training(tmp_path / "c", {**sampled, "seed": "8"}, CHANNELS)
     assert (other.tree.model / "xgboost-model").read_bytes() != models[0]
+
+
+@pytest.mark.parametrize(
+    "settings, weighted",
+    [
+        ({"max_bin": "40", "subsample": "0.7"}, False),
+        ({"csv_weights": "1", "grow_policy": "lossguide", "max_leaves": "9"}, True),
+        ({"booster": "dart", "rate_drop": "0.5"}, False),
+        ({"tree_method": "exact"}, False),
+        ({"tree_method": "approx"}, False),
+    ],
+)
+def test_the_model_is_that_of_the_library_on_plain_rows(
+    tmp_path: Path, settings: dict[str, str], weighted: bool
+) -> None:
+    """However few bytes the rows are kept in while trees are grown of them."""
+    # More values than a histogram has bins.
+    text = table(rows=900, columns=4)
+    done = run_training(tmp_path, {**BASE, **settings}, {"train": {"t.csv": text}})
+    assert done.status.code == 0, done.lines
+    numbers = np.loadtxt(text.splitlines(), delimiter=",", dtype=np.float32)
+    first = 2 if weighted else 1
+    rows = xgboost.DMatrix(numbers[:, first:], numbers[:, 0], weight=numbers[:, 1] if weighted else None)
+    passed = {"max_depth": 3, "nthread": 1, "verbosity": 0, **settings}
+    passed.pop("csv_weights", None)
+    plain = xgboost.train(passed, rows, 3)
+    kept = xgboost.Booster(model_file=done.tree.model / "xgboost-model")
+    assert kept.get_dump(with_stats=True) == plain.get_dump(with_stats=True)
 
 
 def test_the_classic_image(tmp_path: Path) -> None:

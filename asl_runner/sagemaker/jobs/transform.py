@@ -153,6 +153,7 @@ class TransformJob(Job):
             single=settings.single,
             limit=settings.limit,
             gzipped=source["CompressionType"] == "Gzip",
+            apart=processing.is_needed,
         )
         with answer.open("wb") as output:
             for part in batches.in_order(ask, bodies, settings.workers):

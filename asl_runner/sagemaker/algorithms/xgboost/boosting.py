@@ -129,6 +129,11 @@ def boost(
     return booster
 
 
+def resumes(job: Job) -> bool:
+    """Whether there is a checkpoint to go on from."""
+    return job.checkpoints is not None and load_checkpoint(job.checkpoints)[0] is not None
+
+
 def first_prediction(job: Job, rows: Any) -> str | None:
     """The first prediction that xgboost estimates from all rows, as its parameter `base_score`.
 
@@ -137,8 +142,7 @@ def first_prediction(job: Job, rows: Any) -> str | None:
     """
     xgboost = load_xgboost()
     parameters = library_parameters(job, [], [])
-    resumed = job.checkpoints is not None and load_checkpoint(job.checkpoints)[0] is not None
-    if "base_score" in parameters or resumed:
+    if "base_score" in parameters or resumes(job):
         return None
     try:
         # It is estimated with the first tree, and by its labels alone.

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from asl_runner.sagemaker.algorithms.xgboost.boosting import MODEL_NAME, Job, boost, first_prediction
+from asl_runner.sagemaker.algorithms.xgboost.boosting import MODEL_NAME, Job, boost, first_prediction, resumes
 from asl_runner.sagemaker.algorithms.xgboost.channels import validate_channels
 from asl_runner.sagemaker.algorithms.xgboost.checkpoints import save_model
 from asl_runner.sagemaker.algorithms.xgboost.cluster import Cluster, gathered, share
@@ -81,12 +81,12 @@ def train_together(job: Job, cluster: Cluster, channels: dict[str, Any]) -> None
     held = tables["validation"]
     validation = None if held is None else matrix(held, form, threads=job.threads)
     whole = matrix(training, form, threads=job.threads)
-    if not _divides(job.parameters):
+    if not _has_histograms(job.parameters):
         if cluster.is_first:
             log("These hyperparameters are not for several hosts; the first host trains alone.")
             train_alone(job, whole, validation)
         return
-    bins = int(job.parameters.get("max_bin", DEFAULT_BINS))
+    bins = _bins(job)
     like = matrix(training, form, threads=job.threads, bins=Bins(bins))
     part = matrix(share(cluster, training), form, threads=job.threads, bins=Bins(bins, like))
     base_score = first_prediction(job, like)
@@ -108,8 +108,8 @@ def _all_rows(job: Job, cluster: Cluster, channels: dict[str, Any], channel: str
     return joined(list(found.values()))
 
 
-def _divides(parameters: dict[str, Any]) -> bool:
-    """Whether hosts can share the work: trees grown from histograms."""
+def _has_histograms(parameters: dict[str, Any]) -> bool:
+    """Whether trees are grown from histograms alone: hosts can share that work, and rows need not be kept as floats."""
     return (
         parameters.get("tree_method", "auto") in ("auto", "hist")
         and parameters.get("booster", "gbtree") in ("gbtree", "dart")
@@ -117,15 +117,22 @@ def _divides(parameters: dict[str, Any]) -> bool:
     )
 
 
+def _bins(job: Job) -> int:
+    return int(job.parameters.get("max_bin", DEFAULT_BINS))
+
+
 def _matrices(job: Job, channels: dict[str, Any]) -> tuple[Any, Any]:
     form = file_format(channels["train"].get("ContentType"))
     weighted = job.parameters.get("csv_weights", 0) == 1
+    # The model is the same from bins as from floats; but splits of a checkpoint's trees might lie between these bins.
+    binned = _has_histograms(job.parameters) and not resumes(job)
     found = []
     for channel, word in (("train", "training"), ("validation", "validation")):
         path = job.tree.channel(channel)
         rows = None
         if channel in channels:
-            rows = read_channel(path, form, csv_weights=weighted, threads=job.threads)
+            bins = Bins(_bins(job)) if binned and channel == "train" else None
+            rows = read_channel(path, form, csv_weights=weighted, threads=job.threads, bins=bins)
             if rows is None:
                 raise UserError(f"No data in {word} channel path {path}")
         found.append(rows)
