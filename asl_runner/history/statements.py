@@ -71,6 +71,10 @@ UPDATE executions SET status = 'RUNNING', stop = NULL, output = NULL, error = NU
 WHERE arn = :arn AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED')
 """
 
+CLAIM = """
+UPDATE executions SET owner = :owner, pid = :pid WHERE arn = :arn AND status = 'RUNNING' AND owner = :before
+"""
+
 ASK_STOP = """
 UPDATE executions SET stop_asked = :asked, stop_error = :error, stop_cause = :cause
 WHERE arn = :arn AND status = 'RUNNING' AND stop_asked IS NULL

@@ -143,6 +143,16 @@ class Store:
         parameters = {"arn": arn, "time": time, "owner": self._claim(), "pid": os.getpid()}
         return self._writing().ask(changes.redriving(parameters, definition))
 
+    async def claim_orphan(self, record: ExecutionRecord) -> ExecutionRecord | None:
+        """Makes an execution whose process is gone one run by this process; None if another was faster, or it ended.
+
+        Of those that call this at the same time with the same record one gets it.
+        """
+        claimed = self._owned(record)
+        parameters = {"arn": record.arn, "before": record.owner, "owner": claimed.owner, "pid": claimed.pid}
+        taken = await self._writing().ask(lambda tables: tables.execute(statements.CLAIM, parameters).rowcount)
+        return claimed if taken == 1 else None
+
     def journal(self, arn: str) -> ExecutionJournal:
         """The journal of an execution created here."""
         from asl_runner.history.journal import ExecutionJournal

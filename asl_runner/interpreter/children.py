@@ -10,6 +10,7 @@ from asl_runner.definition import model
 from asl_runner.interpreter.driver import ENDED, advance, drive
 from asl_runner.interpreter.errors import Failure, HistoryLimit
 from asl_runner.interpreter.frame import Frame
+from asl_runner.interpreter.restored import Attempt, inner_scope
 
 _ABORTED = {
     model.Task: "TaskStateAborted",
@@ -150,6 +151,23 @@ class Children:
                 self._wake.set_result(None)
 
 
+def _record_restored(frame: Frame, attempt: Attempt, previous: int) -> None:
+    """Records the open children of a state that was open when a process died, and does not go on."""
+    state, kept = frame.current, attempt.kept
+    if state is None or kept is None:
+        return
+    for index, known in sorted((kept.children or {}).items()):
+        if known.todo is None:
+            continue
+        child = frame.child(inner_scope(state, index), known.path, None, known.previous, index)
+        if known.text:
+            child.restore(known)
+        if isinstance(state, model.Map):
+            details = {"name": state.name, "index": index}
+            frame.run.log.record("MapIterationAborted", details, previous, known.path)
+        record_state_aborted(child, previous)
+
+
 def record_state_aborted(frame: Frame, previous: int) -> None:
     """Records that the frame's open state, and what runs inside it, was cut off.
 
@@ -159,6 +177,8 @@ def record_state_aborted(frame: Frame, previous: int) -> None:
         return
     if frame.children is not None:
         frame.children.record_aborted(previous)
+    elif frame.restored is not None and frame.restored.attempts:
+        _record_restored(frame, frame.restored.attempts[0], previous)
     type = None if frame.current is None else _ABORTED.get(frame.current.__class__)
     if type is not None:
         frame.run.log.record(type, None, previous, frame.path)

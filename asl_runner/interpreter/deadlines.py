@@ -33,10 +33,12 @@ class Deadlines:
         self.running = True
         """Whether the work has not ended yet."""
 
-    def start(self) -> None:
-        """The work has begun: its time runs. To be called once, at the latest within the block."""
+    def start(self, begun: float | None = None) -> None:
+        """The work has begun, just now unless it is said when: its time runs. To be called once, at the latest within
+        the block."""
         if self._seconds is not None and self._timeout is None and self.running:
-            self._timeout = self._clock.call_at(self._clock.now() + self._seconds, lambda: self._pass("timeout"))
+            since = self._clock.now() if begun is None else begun
+            self._timeout = self._clock.call_at(since + self._seconds, lambda: self._pass("timeout"))
         self._await_heartbeat()
 
     def beat(self) -> None:

@@ -59,7 +59,8 @@ class Execution:
     ) -> None:
         """`input_text` is how the history shows the input, by default compact JSON.
 
-        With `restored`, see `restore`, the execution is redriven: it goes on from where its history leaves it.
+        With `restored` it goes on from where its history leaves it: redriven, see `restore`, or, where a process died
+        in the middle of it, see `resume`.
         """
         self._machine = machine
         self._input = input
@@ -87,7 +88,7 @@ class Execution:
         timer = None
         try:
             if seconds is not None:
-                timer = clock.call_at(clock.now() + seconds, lambda: self._end_with("TIMED_OUT", None, None))
+                timer = clock.call_at(self._begun() + seconds, lambda: self._end_with("TIMED_OUT", None, None))
             return await self._run_states()
         finally:
             self._log.flush()
@@ -103,9 +104,12 @@ class Execution:
         frame = self._frame
         if self._restored is None:
             self._record_start(frame)
-        else:
+        elif self._restored.after is None:
             details = {"redriveCount": self._run.info.redrive_count}
-            self._run.resumed = self._log.record("ExecutionRedriven", details, self._log.last, "")
+            self._run.redriven = self._log.record("ExecutionRedriven", details, self._log.last, "")
+            frame.restore(self._restored)
+        else:
+            self._run.redriven = self._restored.after.redriven
             frame.restore(self._restored)
         try:
             # Many executions never ask the world: they need no task of their own.
@@ -130,6 +134,12 @@ class Execution:
             previous = frame.entered_previous if untouched else frame.previous
             return await self._ended(status, previous, error, cause)
         return await self._ended("SUCCEEDED", frame.previous, None, None)
+
+    def _begun(self) -> float:
+        """When it started or was redriven last."""
+        if self._restored is None or self._restored.after is None:
+            return self._ports.clock.now()
+        return self._run.info.redrive_time or self._run.info.start_time
 
     def _record_start(self, frame: Frame) -> None:
         if frame.text is None:

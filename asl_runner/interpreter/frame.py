@@ -17,7 +17,10 @@ from asl_runner.interpreter.payload import PayloadEncoder
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
 
 if TYPE_CHECKING:
-    from asl_runner.interpreter.restored import Restored
+    from asl_runner.history.events import Event
+    from asl_runner.interpreter.restored import Attempt, Restored
+
+_NO_ATTEMPTS: list[Attempt] = []
 
 
 class OpenChildren(Protocol):
@@ -33,7 +36,7 @@ Performer: TypeAlias = "Callable[[Frame, Any], Awaitable[None]]"
 class Run:
     """What all frames of one execution share."""
 
-    __slots__ = ("context", "info", "limits", "log", "payloads", "performers", "ports", "resumed")
+    __slots__ = ("context", "info", "limits", "log", "payloads", "performers", "ports", "redriven")
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class Run:
         self.log = log
         self.context = context
         self.payloads = PayloadEncoder()
-        self.resumed = 0
+        self.redriven = 0
         """The event with which it was redriven last."""
 
 
@@ -66,6 +69,8 @@ class Frame:
     __slots__ = (
         "_context",
         "_random",
+        "attempt",
+        "attempts",
         "begun",
         "children",
         "current",
@@ -73,10 +78,11 @@ class Frame:
         "entered",
         "entered_previous",
         "entered_time",
+        "exit",
         "failure",
         "index",
-        "kept",
         "map_item",
+        "ordinal",
         "path",
         "previous",
         "restored",
@@ -123,8 +129,14 @@ class Frame:
         """When work in the current state began: on its entry, or when it went on after a redrive."""
         self.restored: Restored | None = None
         """Where the scope stood, until its open state goes on."""
-        self.kept: Restored | None = None
-        """The same, until the first attempt of an open Parallel or Map takes its children."""
+        self.attempts: list[Attempt] = _NO_ATTEMPTS
+        """What the history knows of attempts of the current state, the next one last."""
+        self.attempt: Attempt | None = None
+        """What it knows of the one under way."""
+        self.exit: Event | None = None
+        """The exit of the current state, where that is recorded already."""
+        self.ordinal = 0
+        """How many states the scope has entered."""
         self.retry_count = 0
         self.token: str | None = None
         self.failure: Failure | None = None
@@ -143,13 +155,15 @@ class Frame:
         self.variables = {**self.variables, **restored.variables}
         self.variable_sizes = {**self.variable_sizes, **restored.variable_sizes}
         self.visits = dict(restored.visits)
+        self.ordinal = restored.entered
         self.todo = None if restored.todo is None else self.states[restored.todo]
-        self.restored = restored if restored.entry is not None else None
+        if restored.entry is not None:
+            self.restored = restored
+            self.current = self.todo
 
-    def take_kept(self) -> Restored | None:
-        """Where the open Parallel or Map stood if its children are to go on; only its first attempt is told."""
-        kept, self.kept = self.kept, None
-        return kept
+    def begin_attempt(self) -> None:
+        """The state begins its work, or goes on with what its history knows of it."""
+        self.attempt = self.attempts.pop() if self.attempts else None
 
     @property
     def now(self) -> float:
@@ -184,14 +198,20 @@ class Frame:
 
     @property
     def random(self) -> Random:
-        """Random numbers of this scope: the same in every run with the same seed, whatever runs beside it."""
+        """Random numbers of this attempt of the state: the same in every run with the same seed, whatever runs beside
+        it and whatever ran before."""
         if self._random is None:
-            self._random = Random(f"{self.run.ports.seed}/{self.path}")
+            self._random = self.random_for("")
         return self._random
+
+    def random_for(self, purpose: str) -> Random:
+        """The same for one purpose of our own, which expressions do not draw from."""
+        return Random(f"{self.run.ports.seed}/{self.path}#{self.ordinal}.{self.retry_count}{purpose}")
 
     def forget_context(self) -> None:
         """The state, its token or its retry count changed: the context object is built anew when next read."""
         self._context = None
+        self._random = None
 
     def child_path(self, name: str) -> str:
         """The path under which one start of the children of state `name` is known, unique in the execution."""

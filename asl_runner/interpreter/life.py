@@ -43,10 +43,11 @@ def enter(frame: Frame, state: State) -> None:
     frame.current = state
     frame.retry_count = 0
     frame.token = None
-    frame.forget_context()
     if frame.restored is not None:
         _go_on(frame, state, frame.restored)
         return
+    frame.ordinal += 1
+    frame.forget_context()
     frame.entered_previous = previous = frame.previous
     frame.entered_time = frame.begun = run.ports.clock.now()
     frame.entered = frame.previous = run.log.record(
@@ -64,12 +65,20 @@ def _go_on(frame: Frame, state: State, restored: Restored) -> None:
     frame.entered = frame.previous = entry.id
     frame.entered_previous = entry.previous
     frame.entered_time = entry.time
-    frame.begun = frame.run.ports.clock.now()
-    if isinstance(state, model.Fail):
-        # Recorded: it fails again right after the redrive.
-        frame.previous = frame.run.resumed
     frame.restored = None
-    frame.kept = restored if restored.children is not None else None
+    frame.attempts = restored.attempts
+    frame.forget_context()
+    after = restored.after
+    frame.begun = frame.run.ports.clock.now() if after is None else after.begun
+    if isinstance(state, model.Fail) and frame.run.redriven > entry.id:
+        # Recorded: it fails again right after the redrive.
+        frame.previous = frame.run.redriven
+    if after is None:
+        return
+    frame.exit = after.exit
+    if after.failure is not None and after.is_recorded:
+        frame.previous = after.last
+        raise after.failure
 
 
 def leave(frame: Frame, state: State, output: Json, assigned: Variables | None, next: str | None) -> None:
@@ -87,7 +96,10 @@ def leave(frame: Frame, state: State, output: Json, assigned: Variables | None, 
     details: dict[str, Any] = {"name": state.name, "output": frame.text}
     if assigned:
         details["assignedVariables"] = _assign(frame, state, assigned)
-    frame.previous = run.log.record(_EXITED[type(state)], details, frame.previous, frame.path)
+    if frame.exit is not None:
+        frame.previous, frame.exit = frame.exit.id, None
+    else:
+        frame.previous = run.log.record(_EXITED[type(state)], details, frame.previous, frame.path)
     frame.current = None
     frame.todo = None if next is None else frame.states[next]
 

@@ -29,10 +29,10 @@ class HistoryLog:
         if id >= self._limit:
             self.last = id - 1
             raise HistoryLimit
-        buffer = self._buffer
-        buffer.append(Event(id, previous, self._now(), type, details, scope))
-        if len(buffer) >= _BATCH:
+        if len(self._buffer) >= _BATCH and type.endswith("StateEntered"):
+            # Nowhere else: what is recorded up to here in one go is then kept in one go.
             self.flush()
+        self._buffer.append(Event(id, previous, self._now(), type, details, scope))
         return id
 
     def record_start(self, details: dict[str, Any], at: float) -> None:

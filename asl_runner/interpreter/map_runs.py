@@ -59,7 +59,11 @@ class MapRunRequest(Struct, frozen=True, kw_only=True):
     destination: Destination | None = None
     """Where the results are to be exported."""
     redriven: str | None = None
-    """The ARN of the map run that is to go on, rather than a new one to be opened."""
+    """The ARN of the map run that is to be redriven, rather than a new one to be opened."""
+    going_on: str | None = None
+    """The ARN of the map run that goes on after its process died."""
+    may_exist: bool = False
+    """Whether one with this id may have been opened already, by a process that died."""
 
 
 class WriterProblem(Exception):
@@ -90,8 +94,8 @@ class MapRun(Protocol):
         """How often it has been redriven."""
 
     @property
-    def succeeded(self) -> Mapping[int, Json]:
-        """Of one that goes on: what the children gave that succeeded before, by their index."""
+    def ended(self) -> Mapping[int, ChildEnd]:
+        """Of one that goes on: how the children ended that are not run again, by their index."""
 
     async def grow(self, items: int, executions: int, *, complete: bool) -> None:
         """There are so many of both, at least until that is `complete`; returns once it is kept."""

@@ -84,6 +84,17 @@ class HttpExchange(Struct, frozen=True, kw_only=True):
     """`protocol`, `statusCode`, `statusMessage`, `headers`, `body`."""
 
 
+class GoingOn(Struct, frozen=True, kw_only=True):
+    """What is known of a task that was in flight when the process that asked it died."""
+
+    submitted: Json = None
+    """The answer with which the wait for its job or its token began; None where that is not known to have begun."""
+    is_started: bool = False
+    """Whether a worker took it (activities)."""
+    scheduled: float
+    """When it was asked, in seconds since the epoch."""
+
+
 class TaskCall(Struct, kw_only=True):
     """One attempt of one Task: what is asked, and how its handler reports progress.
 
@@ -109,6 +120,11 @@ class TaskCall(Struct, kw_only=True):
     """The task token of a callback or activity task."""
     log_name: str = ""
     """A file-name-safe label of this attempt for logs kept beside the execution."""
+    key: str = ""
+    """Names this attempt among all of all executions; the same when it is asked again after its process died."""
+    going_on: GoingOn | None = None
+    """Set when it was asked before. With `submitted` or `is_started` it is only waited for; the handler may raise
+    `TaskLost`. Without, it may or may not have been done."""
     started: Callable[[str | None], None] = lambda worker: None
     """A worker took the task (activities: its name)."""
     submitted: Callable[[Json], None] = lambda output: None
@@ -117,6 +133,10 @@ class TaskCall(Struct, kw_only=True):
     """A heartbeat arrived."""
     exchanged: Callable[[HttpExchange], None] = lambda exchange: None
     """An HTTP Task got its response, whatever its status."""
+
+
+class TaskLost(Exception):
+    """What a task waited for when its process died is gone: the task is to be asked again."""
 
 
 class TaskFailed(Exception):

@@ -17,7 +17,7 @@ from msgspec import Struct
 from asl_runner.definition import model
 from asl_runner.expressions.environment import Json
 from asl_runner.history.events import Event
-from asl_runner.interpreter.errors import ALL, DATA_LIMIT_EXCEEDED
+from asl_runner.interpreter.errors import ALL, DATA_LIMIT_EXCEEDED, Failure
 
 _OPENING = ("ParallelStateStarted", "MapStateStarted")
 _OPENING_MAP_RUN = ("MapRunStarted", "MapRunRedriven")
@@ -40,6 +40,8 @@ class Restored(Struct, kw_only=True):
     variable_sizes: dict[str, int]
     visits: dict[str, int]
     """How often each Parallel or Map has started its children."""
+    entered: int = 0
+    """How many states it has entered."""
     started: int = 0
     """The event with which an open Parallel or Map started those it has."""
     map_run: str | None = None
@@ -48,8 +50,21 @@ class Restored(Struct, kw_only=True):
     """Of the machine itself: the last event of the history."""
     anew: bool = False
     """Whether the scope begins once more after what happened in it: an iteration then says so."""
+    map_run_started: int = 0
+    """The event with which that map run began or went on."""
     children: dict[int, Restored] | None = None
     """Of an open Parallel or Map the branches or iterations to go on with, by index; None to begin anew."""
+    is_closed: bool = False
+    """Of an iteration: whether its end is recorded."""
+    after: Interrupted | None = None
+    """What else is known where nobody ended the execution; None on a redrive."""
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The attempts of the open state, the latest first."""
+        if self.after is not None:
+            return self.after.attempts[::-1]
+        return [] if self.children is None else [Attempt(kept=self)]
 
     @property
     def data(self) -> Json:
@@ -60,6 +75,52 @@ class Restored(Struct, kw_only=True):
     def child_path(self) -> str:
         """The path of the children, up to their index."""
         return f"{self.path}/{self.todo}:{self.visits[self.todo or ''] - 1}"
+
+
+class Interrupted(Struct, kw_only=True):
+    """What a scope did in its open state when the process that ran it died."""
+
+    begun: float
+    """When work in the state began, in seconds since the epoch."""
+    time: float
+    """Of the latest event of the scope and those inside it."""
+    last: int
+    """Which one that is."""
+    attempts: list[Attempt] = []
+    """Of a Task, Parallel or Map, in their order."""
+    failure: Failure | None = None
+    """Why the scope has failed, as far as events tell; None if it has not."""
+    is_recorded: bool = False
+    """Whether an event of its own says so."""
+    exit: Event | None = None
+    """Of a Choice that was left, nobody knows where to: its exit."""
+    redriven: int = 0
+    """The event with which the execution was redriven last; 0 if it never was."""
+
+
+class Attempt(Struct, kw_only=True):
+    """One attempt of a Task, Parallel or Map, as the history tells of it."""
+
+    time: float = 0.0
+    """Of its latest event."""
+    last: int = 0
+    """Of a Task: that event."""
+    call: Event | None = None
+    """Of a Task: what was scheduled."""
+    begun: float | None = None
+    """Of a Task: when it started."""
+    submitted: bytes | None = None
+    """Of a Task: the answer with which the wait for a job or a token began."""
+    end: Event | None = None
+    """What says how it ended."""
+    kept: Restored | None = None
+    """Of a Parallel or Map: its children, in a copy of the scope."""
+    failed: list[int] = []
+    """Which of them failed, first things first."""
+    is_over: bool = False
+    """Whether it has ended, and what was still open then is recorded as cut off."""
+    is_concluded: bool = False
+    """Whether the state's failure is recorded."""
 
 
 def restore(machine: model.StateMachine, events: Sequence[Event], input: bytes | None = None) -> Restored:
@@ -92,6 +153,11 @@ class Reader:
         self.scopes: dict[str, list[Event]] = {}
         for event in events:
             self.scopes.setdefault(event.scope, []).append(event)
+        self._children: dict[str, list[int]] = {}
+        for path in self.scopes:
+            prefix, dot, index = path.rpartition(".")
+            if dot and index.isdecimal():
+                self._children.setdefault(prefix, []).append(int(index))
         self._last = events[-1]
         self._too_large = _error(events[-1]) == DATA_LIMIT_EXCEEDED
 
@@ -122,6 +188,7 @@ class Reader:
                 left = None
                 place.todo, place.entry, place.started, place.map_run = details["name"], event, 0, None
                 place.text, place.previous = bytes(details["input"]), event.id
+                place.entered += 1
             elif event.type.endswith("StateExited"):
                 place.text, place.previous, place.entry = bytes(details["output"]), event.id, None
                 left = position
@@ -129,7 +196,10 @@ class Reader:
                 place.visits[place.todo] = place.visits.get(place.todo, 0) + 1
                 place.started, place.map_run = event.id, None
             elif event.type in _OPENING_MAP_RUN:
-                place.started, place.map_run = event.id, details["mapRunArn"]
+                place.map_run, place.map_run_started = details["mapRunArn"], event.id
+                place.started = event.id
+            elif event.type == "MapIterationSucceeded":
+                place.is_closed = True
             elif event.type in _SUCCEEDED and self._too_large:
                 # Documented: the branches are not what was too large, so all of them run again.
                 place.started = 0
@@ -165,9 +235,8 @@ class Reader:
 
     def children_of(self, place: Restored) -> list[tuple[int, str]]:
         """The index and the path of each branch or iteration that the open state of a scope started last."""
-        prefix = f"{place.child_path}."
-        found = sorted(int(path[len(prefix) :]) for path in self.scopes if _is_child(path, prefix))
-        return [(index, f"{prefix}{index}") for index in found]
+        prefix = place.child_path
+        return [(index, f"{prefix}.{index}") for index in sorted(self._children.get(prefix, ()))]
 
     def beginning(self, path: str, started: int) -> tuple[bytes, int]:
         """A branch's or iteration's input and the event before its first state; `started` is what began them all."""
@@ -211,10 +280,6 @@ def inner_scope(state: model.State, index: int) -> model.Scope:
         return state.branches[index]
     assert isinstance(state, model.Map)
     return state.item_processor
-
-
-def _is_child(path: str, prefix: str) -> bool:
-    return path.startswith(prefix) and path[len(prefix) :].isdecimal()
 
 
 def _assign(place: Restored, exit: Event) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from asl_runner.definition.model import Catcher, Parallel, Retrier, Working
@@ -45,7 +45,20 @@ def find_catcher(state: Working, failure: Failure) -> Catcher | None:
     return None
 
 
-def retry_delay(retrier: Retrier, attempt: int, random: Random, at_least: float = 0) -> float:
+def is_final(state: Working, failures: Sequence[Failure]) -> bool:
+    """Whether nothing retries or catches the last of the failures a visit has had."""
+    retries = [0] * len(state.retry)
+    chosen: int | None = None
+    for failure in failures:
+        chosen = find_retrier(state, failure)
+        if chosen is not None:
+            retries[chosen] += 1
+    if chosen is not None and retries[chosen] <= state.retry[chosen].max_attempts:
+        return False
+    return find_catcher(state, failures[-1]) is None
+
+
+def retry_delay(retrier: Retrier, attempt: int, random: Callable[[], Random], at_least: float = 0) -> float:
     """Seconds before retry number `attempt` (from 1) of this retrier; full jitter is uniform from zero to that.
 
     `at_least` is what the failure itself asks for, as an API does with `Retry-After`.
@@ -56,5 +69,5 @@ def retry_delay(retrier: Retrier, attempt: int, random: Random, at_least: float 
         delay = float("inf")
     delay = min(delay, retrier.max_delay_seconds or _LONGEST)
     if retrier.jitter_strategy == "FULL":
-        delay = random.uniform(0, delay)
+        delay = random().uniform(0, delay)
     return max(delay, min(at_least, _LONGEST))

@@ -146,7 +146,7 @@ def _failed(frame: Frame, state: State, failure: Failure, retries: int) -> Visit
     if made.retrier is not None:
         retrier = replace(state.retry[made.retrier], jitter_strategy="NONE")
         if retries < retrier.max_attempts:
-            made.retry_delay = retry_delay(retrier, retries + 1, frame.random, failure.retry_after)
+            made.retry_delay = retry_delay(retrier, retries + 1, lambda: frame.random, failure.retry_after)
             return made
     catcher = find_catcher(state, failure)
     if catcher is None:

@@ -17,6 +17,7 @@ import msgspec
 
 from asl_runner.definition.model import Map, StateMachine
 from asl_runner.definition.names import map_label
+from asl_runner.errors import NotFound
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact, compact_bytes
 from asl_runner.history import map_runs
@@ -52,9 +53,9 @@ class LiveMapRun:
     ) -> None:
         self.record = record
         self.settings = request.settings
-        self.succeeded: Mapping[int, Json] = {}
-        """Of one that goes on: what the children gave that succeeded before, by their index."""
-        self._unsuccessful: Mapping[int, str] = {}
+        self.ended: Mapping[int, ChildEnd] = {}
+        """Of one that goes on: how the children ended that are not run again, by their index."""
+        self._begun_before: Mapping[int, str] = {}
         """The ARNs of its other children."""
         self._workspace = workspace
         self._clock = clock
@@ -99,12 +100,14 @@ class LiveMapRun:
 
     def go_on(self, children: list[ChildRecord]) -> None:
         """It has begun before, with these children in the order of their index."""
-        self.succeeded = {
-            index: msgspec.json.decode(child.output or b"null")
-            for index, child in enumerate(children)
-            if child.status == "SUCCEEDED"
-        }
-        self._unsuccessful = {index: child.arn for index, child in enumerate(children) if child.status != "SUCCEEDED"}
+        kept = ("SUCCEEDED",) if self._request.redriven is not None else ("SUCCEEDED", "FAILED", "TIMED_OUT")
+        self.ended = {index: self._end_of(child) for index, child in enumerate(children) if child.status in kept}
+        self._begun_before = {index: child.arn for index, child in enumerate(children) if child.status not in kept}
+
+    def _end_of(self, child: ChildRecord) -> ChildEnd:
+        if child.status == "SUCCEEDED":
+            return ChildEnd(True, msgspec.json.decode(child.output or b"null"))
+        return ChildEnd(False, child_record(self._workspace.writable.execution(child.arn)))
 
     async def grow(self, items: int, executions: int, *, complete: bool) -> None:
         """There are so many of both, at least until that is `complete`; returns once it is kept."""
@@ -135,15 +138,15 @@ class LiveMapRun:
     async def child(self, index: int, input: Json, items: int) -> ChildEnd:
         """Runs one child execution, which stands for so many items, to its end. Cancelled, it aborts it.
 
-        Of a map run that goes on, one that was there before goes on, too: a Standard one is redriven, an Express one
-        begins anew.
+        Of a map run that goes on, one that was there before goes on, too: a Standard one is redriven or, if its process
+        died, goes on where it was; an Express one begins anew.
         """
         text = compact_bytes(input)
         if self._request.input_bytes is not None and len(text) > self._request.input_bytes:
             raise _too_large(self._request.state.name)
         record = self._child_record(index, text, items)
         self.counts.started += items
-        before = self._unsuccessful.get(index)
+        before = self._begun_before.get(index)
         arn = before if before is not None and not self._express else record.arn
         try:
             running = await self._begun(record, input, before, index)
@@ -174,6 +177,12 @@ class LiveMapRun:
             return await workspace.restart(self._machine, input, record, before, clock=self._clock)
         kept = await asyncio.to_thread(workspace.writable.execution, before)
         given = msgspec.json.decode(kept.input)
+        if kept.status == "RUNNING":
+            mocks = None if self._mocks is None else self._mocks.for_item(index, input)
+            resumed = await workspace.resume(self._machine, given, kept, clock=self._clock, mocks=mocks)
+            if resumed is None:
+                raise RuntimeError(f"{before} runs in another process")
+            return resumed
         again = await workspace.redrive(self._machine, given, kept, at=self._clock.now(), clock=self._clock)
         if again is None:
             raise RuntimeError(f"{before} is {kept.status}, though it did not succeed")
@@ -259,6 +268,9 @@ async def open_map_run(
     label = map_label(request.state.name, request.state.label, f"{prefix}:stateMachine:{name}")
     if request.redriven is not None:
         return await _redriven(workspace, parent, clock, request, request.redriven, ended)
+    before = request.going_on or f"{prefix}:mapRun:{name}/{label}:{request.id}"
+    if request.may_exist and (live := await _going_on(workspace, parent, clock, request, before, ended)) is not None:
+        return live
     settings = request.settings
     record = MapRunRecord(
         arn=f"{prefix}:mapRun:{name}/{label}:{request.id}",
@@ -299,6 +311,32 @@ async def _redriven(
     if (results := _results(workspace, to_be, request)) is not None:
         await results.check()
     record, children = await workspace.writable.change(again)
+    settings = MapRunSettings(record.max_concurrency, record.tolerated_count, record.tolerated_percentage)
+    live = LiveMapRun(workspace, record, parent, msgspec.structs.replace(request, settings=settings), clock, ended)
+    live.go_on(children)
+    return live
+
+
+async def _going_on(
+    workspace: Workspace,
+    parent: ExecutionRecord,
+    clock: Clock,
+    request: MapRunRequest,
+    arn: str,
+    ended: Callable[[LiveMapRun], object],
+) -> LiveMapRun | None:
+    """A map run whose process died: with the children it had. None if it had not been opened."""
+
+    def known(connection: sqlite3.Connection) -> tuple[MapRunRecord, list[ChildRecord]] | None:
+        try:
+            return map_runs.by_arn(connection, arn), map_runs.children(connection, arn)
+        except NotFound:
+            return None
+
+    found = await workspace.writable.change(known)
+    if found is None:
+        return None
+    record, children = found
     settings = MapRunSettings(record.max_concurrency, record.tolerated_count, record.tolerated_percentage)
     live = LiveMapRun(workspace, record, parent, msgspec.structs.replace(request, settings=settings), clock, ended)
     live.go_on(children)

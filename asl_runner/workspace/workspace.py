@@ -167,6 +167,32 @@ class Workspace:
         again = prepared.record(record, at)
         return self._run(machine, input, again, ticking, observers, prepared.restored, mocks, around)
 
+    async def resume(
+        self,
+        machine: StateMachine,
+        input: Json,
+        record: ExecutionRecord,
+        *,
+        clock: Clock | None = None,
+        observers: Sequence[Observer] = (),
+        mocks: Mocks | None = None,
+        around: Around | None = None,
+    ) -> RunningExecution | None:
+        """Has an execution whose process is gone go on where that left it; `record` is the execution as it is kept.
+
+        None when somebody runs it, or it has ended. Raises `WorkspaceError` when nothing can be written.
+        """
+        import asyncio
+
+        from asl_runner.workspace.resuming import claim, standing
+
+        store = self._store_to_write()
+        claimed = await claim(store, record)
+        if claimed is None:
+            return None
+        restored = await asyncio.to_thread(standing, store, claimed, machine)
+        return self._run(machine, input, claimed, clock, observers, restored, mocks, around)
+
     async def restart(
         self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock
     ) -> RunningExecution:

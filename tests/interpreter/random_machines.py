@@ -26,7 +26,8 @@ class SeededAnswers:
         text = f"{self._seed}/{call.scope}/{call.state}/{call.attempt}"
         chance = hashlib.sha256(text.encode()).digest()
         if chance[0] % 3:
-            await self._clock.sleep_until(self._clock.now() + chance[1] % 9 + chance[3] / 1000)
+            asked = self._clock.now() if call.going_on is None else call.going_on.scheduled
+            await self._clock.sleep_until(asked + chance[1] % 9 + chance[3] / 1000)
         if self._failing and chance[2] % 4 == 0:
             raise TaskFailed(ERRORS[chance[4] % 2], "by chance")
         return {"n": chance[5], "items": list(range(chance[6] % 4))}

@@ -22,7 +22,7 @@ class ChildExecutions:
         self._run = run
         self._batches = batches
         self._failed = 0
-        self._known = run.succeeded
+        self._known = run.ended
         self._results: list[Json] | None = [] if kept else None
         self._count = 0
         self._waiting: deque[tuple[int, Batch]] = deque()
@@ -73,11 +73,13 @@ class ChildExecutions:
             for batch in await self._batches.more():
                 index = self._count
                 self._count += 1
-                is_known = index in self._known
+                known = self._known.get(index)
                 if self._results is not None:
-                    self._results.append(self._known[index] if is_known else None)
-                if not is_known:
+                    self._results.append(None if known is None else known.output)
+                if known is None:
                     self._waiting.append((index, batch))
+                elif not known.succeeded:
+                    self._failed += batch[1]
             batches = self._batches
             await self._run.grow(batches.items, batches.executions, complete=batches.ended)
 

@@ -22,6 +22,7 @@ from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.life import field_failure
 from asl_runner.interpreter.map_runs import MapRun, MapRunRequest, MapRunSettings, WriterProblem
 from asl_runner.interpreter.results import Destination, Form, entries, form_of, inline
+from asl_runner.interpreter.resumed import failure_of
 from asl_runner.interpreter.states.child_executions import ChildExecutions
 from asl_runner.interpreter.states.items import items_of, max_concurrency, most_items, tolerated
 
@@ -35,8 +36,12 @@ async def work(frame: Frame, state: Map, effective: Json) -> Json:
     items = None if state.item_reader is not None else items_of(state, effective, frame)
     concurrency = max_concurrency(state, effective, frame)
     log = frame.run.log
-    kept = frame.take_kept()
-    redriven = None if kept is None else kept.map_run
+    known = frame.attempt
+    if known is not None and known.end is not None:
+        raise failure_of(known)
+    kept = None if known is None else known.kept
+    before = None if kept is None else kept.map_run
+    is_redriven = kept is not None and before is not None and kept.map_run_started < frame.run.redriven
     if kept is None:
         length = {"length": 0 if items is None else len(items)}
         frame.previous = log.record("MapStateStarted", length, frame.previous, frame.path)
@@ -45,11 +50,14 @@ async def work(frame: Frame, state: Map, effective: Json) -> Json:
     settings = MapRunSettings(concurrency, *tolerated(state, effective, frame))
     batches = _batches(frame, state, effective, items)
     destination = _destination(frame, state, effective)
-    run = await _opened(frame, state, settings, batches, destination, redriven)
+    run = await _opened(frame, state, settings, batches, destination, before, is_redriven=is_redriven)
     details: dict[str, Json] = {"mapRunArn": run.arn}
-    if redriven is not None:
+    if is_redriven:
         details["redriveCount"] = run.redrive_count
-    started = log.record("MapRunRedriven" if redriven else "MapRunStarted", details, frame.previous, frame.path)
+    if kept is not None and before is not None and not is_redriven:
+        started = kept.map_run_started
+    else:
+        started = log.record("MapRunRedriven" if is_redriven else "MapRunStarted", details, frame.previous, frame.path)
     frame.previous = started
     log.flush()
     result = await _MapRunWork(frame, state, run, batches, destination).result()
@@ -112,19 +120,23 @@ async def _opened(
     settings: MapRunSettings,
     batches: Batches,
     destination: Destination | None,
-    redriven: str | None,
+    before: str | None,
+    *,
+    is_redriven: bool,
 ) -> MapRun:
     open_ = frame.run.ports.open_map_run
     assert open_ is not None
     request = MapRunRequest(
         state=state,
-        id=str(uuid.UUID(bytes=frame.random.randbytes(16), version=4)),
+        id=str(uuid.UUID(bytes=frame.random_for("/map run").randbytes(16), version=4)),
         settings=settings,
         items=batches.items,
         executions=batches.executions,
         input_bytes=frame.run.limits.payload_bytes,
         destination=destination,
-        redriven=redriven,
+        redriven=before if is_redriven else None,
+        going_on=None if is_redriven else before,
+        may_exist=frame.attempt is not None,
     )
     try:
         return await open_(request)

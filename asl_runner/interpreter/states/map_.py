@@ -12,6 +12,7 @@ from asl_runner.interpreter.children import Children
 from asl_runner.interpreter.errors import Failure
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.restored import Restored
+from asl_runner.interpreter.resumed import failure_of
 from asl_runner.interpreter.states import distributed_map, working
 from asl_runner.interpreter.states.items import items_of, max_concurrency, selected, tolerated
 
@@ -29,7 +30,10 @@ async def _work(frame: Frame, state: Map, effective: Json) -> Json:
     items = items_of(state, effective, frame)
     concurrency = _inline_concurrency(state, effective, frame)
     log = frame.run.log
-    restored = frame.take_kept()
+    known = frame.attempt
+    if known is not None and known.end is not None:
+        raise failure_of(known)
+    restored = None if known is None else known.kept
     if restored is None:
         details = {"length": len(items)}
         frame.previous = log.record("MapStateStarted", details, frame.previous, frame.path)
@@ -68,6 +72,7 @@ class Iterations:
             if child.todo is None:
                 self._results[index] = child.data
         self._waiting = deque(index for index in range(len(items)) if not self._has_ended(index))
+        self._failed = [] if frame.attempt is None else list(frame.attempt.failed)
         self._children = Children(frame, state.name)
 
     async def run(self, concurrency: int) -> list[Json]:
@@ -76,6 +81,8 @@ class Iterations:
         started = frame.previous
         ended = 0
         async with self._children as children:
+            if self._failed:
+                await self._fail_again(children)
             while self._waiting and len(begun) < concurrency:
                 self._begin(started)
             while begun or children.running:
@@ -94,9 +101,33 @@ class Iterations:
                     await asyncio.sleep(0)
         return self._results
 
+    async def _fail_again(self, children: Children) -> None:
+        """Runs the iterations of which the history says that they have failed: nothing may be done beside them."""
+        others = [known for index, known in self._known.items() if known.todo is not None and index not in self._failed]
+        for known in others:
+            children.add(self._restored(known))
+        for index in self._failed:
+            self._waiting.remove(index)
+            child = self._restored(self._known[index])
+            children.add(child)
+            if not children.start(child):
+                await children.next()
+            if child.failure is not None:
+                await self._fail(child, child.failure)
+            self._end(child)
+
+    def _restored(self, known: Restored) -> Frame:
+        frame, state, index = self._frame, self._state, int(known.path.rpartition(".")[2])
+        item = {"Index": index, "Value": self._items[index]}
+        input = known.data if known.text else selected(state, self._effective, item, frame)
+        child = frame.child(state.item_processor, known.path, input, known.previous, index, item)
+        if known.text:
+            child.restore(known)
+        return child
+
     def _has_ended(self, index: int) -> bool:
         known = self._known.get(index)
-        return known is not None and known.todo is None
+        return known is not None and known.todo is None and known.is_closed
 
     def _begin(self, previous: int) -> None:
         frame, state, index = self._frame, self._state, self._waiting.popleft()
@@ -108,12 +139,9 @@ class Iterations:
             started = self._record("Started", index, previous, path)
             child = frame.child(state.item_processor, path, input, started, index, item)
         else:
-            input = known.data if known.text else selected(state, self._effective, item, frame)
-            child = frame.child(state.item_processor, path, input, known.previous, index, item)
             if known.anew:
                 known.previous = self._record("Started", index, known.previous, path)
-            if known.text:
-                child.restore(known)
+            child = self._restored(known)
         self._children.add(child)
         self._begun.append(child)
 
@@ -126,9 +154,10 @@ class Iterations:
     async def _fail(self, child: Frame, failure: Failure) -> NoReturn:
         await self._children.cancel()
         previous = child.previous
-        self._record("Failed", child.index, previous, child.path)
-        self._children.record_failed(child)
-        self._children.record_aborted(previous)
+        if self._frame.attempt is None or not self._frame.attempt.is_over:
+            self._record("Failed", child.index, previous, child.path)
+            self._children.record_failed(child)
+            self._children.record_aborted(previous)
         self._frame.previous = previous
         raise failure
 

@@ -6,6 +6,7 @@ from asl_runner.definition.model import Parallel
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.children import Children
 from asl_runner.interpreter.frame import Frame
+from asl_runner.interpreter.resumed import failure_of
 from asl_runner.interpreter.states import working
 
 
@@ -16,7 +17,10 @@ async def perform(frame: Frame, state: Parallel) -> None:
 
 async def _work(frame: Frame, state: Parallel, effective: Json) -> Json:
     run = frame.run
-    restored = frame.take_kept()
+    known = frame.attempt
+    if known is not None and known.end is not None:
+        raise failure_of(known)
+    restored = None if known is None else known.kept
     if restored is None:
         started = frame.previous = run.log.record("ParallelStateStarted", None, frame.previous, frame.path)
         path = frame.child_path(state.name)
@@ -31,11 +35,14 @@ async def _work(frame: Frame, state: Parallel, effective: Json) -> Json:
     async with Children(frame) as children:
         for branch in branches:
             children.add(branch)
-        for branch in branches:
-            if children.start(branch):
-                await _ended(frame, children, branch)
-        while children.running:
-            await _ended(frame, children, await children.next())
+        # Nothing may be done any more beside a branch of which the history says that it has failed.
+        failed = [] if known is None else [branches[index] for index in known.failed]
+        for some in (failed, [branch for branch in branches if branch not in failed]):
+            for branch in some:
+                if children.start(branch):
+                    await _ended(frame, children, branch)
+            while children.running:
+                await _ended(frame, children, await children.next())
     run.log.record("ParallelStateSucceeded", None, frame.previous, frame.path)
     return [branch.data for branch in branches]
 
@@ -45,6 +52,7 @@ async def _ended(frame: Frame, children: Children, branch: Frame) -> None:
     if branch.failure is None:
         return
     await children.cancel()
-    children.record_failed(branch)
-    children.record_aborted(branch.previous)
+    if frame.attempt is None or not frame.attempt.is_over:
+        children.record_failed(branch)
+        children.record_aborted(branch.previous)
     raise branch.failure

@@ -6,20 +6,23 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from asl_runner.definition.model import Task
 from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import ExpressionError, Json
-from asl_runner.history.events import Payload
+from asl_runner.history.events import Event, Payload
 from asl_runner.interpreter import errors, integration
 from asl_runner.interpreter.dataflow import narrowed_input, states_variable
 from asl_runner.interpreter.deadlines import Deadlines
 from asl_runner.interpreter.errors import Failure, HistoryLimit, cut, data_limit_failure
 from asl_runner.interpreter.frame import Frame
 from asl_runner.interpreter.payload import text
-from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.interpreter.ports import GoingOn, TaskCall, TaskFailed, TaskLost
 from asl_runner.interpreter.quantities import seconds
+from asl_runner.interpreter.restored import Attempt
+from asl_runner.interpreter.resumed import failure_of
 from asl_runner.interpreter.states import working
 
 _TOKEN_BYTES = 120
@@ -50,30 +53,61 @@ def _needs_token(resource: Resource) -> bool:
 
 
 def _new_token(frame: Frame) -> None:
-    frame.token = base64.b64encode(frame.random.randbytes(_TOKEN_BYTES)).decode()
+    frame.token = base64.b64encode(frame.random_for("/token").randbytes(_TOKEN_BYTES)).decode()
     frame.forget_context()
 
 
 async def _work(frame: Frame, state: Task, effective: Json) -> Json:
+    known = frame.attempt
+    if known is not None and known.end is not None:
+        return _known_result(frame, known)
     if state.resource.kind == "activity" and (reason := frame.run.ports.missing(state.resource)) is not None:
         raise ExpressionError(reason)
     history = TaskHistory(frame, state.resource)
-    call = _call(frame, state, effective, history)
+    asked = None if known is None else known.call
+    request = _evaluated(frame, state, effective) if asked is None else _recorded(asked)
+    if known is not None and asked is not None and (known.submitted is not None or history.events is _ACTIVITY):
+        frame.previous = known.last
+        try:
+            return await _answered(frame, history, _call(frame, state, request, asked.id, _going_on(known)), known)
+        except TaskLost:
+            pass
+    elif known is not None:
+        frame.previous = known.last
+    history.scheduled(request)
+    again = None if known is None or asked is None else GoingOn(scheduled=asked.time)
+    return await _answered(frame, history, _call(frame, state, request, frame.previous, again), None)
+
+
+def _known_result(frame: Frame, known: Attempt) -> Json:
+    """How an attempt ended, as its history says. Raises its `Failure`."""
+    end = known.end
+    assert end is not None
+    frame.previous = known.last
+    if not end.type.endswith("Succeeded"):
+        raise failure_of(known)
+    return msgspec.json.decode(bytes((end.details or {})["output"]))
+
+
+async def _answered(frame: Frame, history: TaskHistory, call: TaskCall, known: Attempt | None) -> Json:
+    """The task's answer, recorded; of one that is `known` the rest. Raises its `Failure`, and `TaskLost`."""
     deadlines = Deadlines(frame.run.ports.clock, call.timeout, call.heartbeat, history.timed_out)
+    begun = None if known is None else known.begun
     call.submitted = history.submitted
     call.beat = deadlines.beat
-    if history.events.started_at_once:
+    is_begun = begun is not None or history.events.started_at_once
+    if begun is None and is_begun:
         history.started()
-    else:
+    elif begun is None:
         call.started = _first_start(history, deadlines)
     await frame.run.log.commit()
     try:
-        if history.events.started_at_once:
-            deadlines.start()
+        if is_begun:
+            deadlines.start(begun)
         result = await _answer(frame, call, deadlines)
         output = frame.run.payloads.encode(result)
         if frame.run.limits.exceeded_by(output):
-            raise data_limit_failure(_limit_name(state.resource), catchable=True)
+            raise data_limit_failure(_limit_name(call.resource), catchable=True)
     except Failure as failure:
         history.failed(failure)
         raise
@@ -81,8 +115,18 @@ async def _work(frame: Frame, state: Task, effective: Json) -> Json:
     return result
 
 
-def _call(frame: Frame, state: Task, effective: Json, history: TaskHistory) -> TaskCall:
-    """What goes out, recorded as scheduled. The paths of its numbers read the input before Parameters (recorded)."""
+class _Request(Struct, frozen=True):
+    """What goes out."""
+
+    input: Json
+    text: Payload
+    timeout: int | None
+    heartbeat: int | None
+    credentials: Json
+
+
+def _evaluated(frame: Frame, state: Task, effective: Json) -> _Request:
+    """What the state asks. The paths of its numbers read the input before Parameters (recorded)."""
     input = frame.run.payloads.encode(effective)
     if frame.run.limits.exceeded_by(input):
         raise data_limit_failure(state.name, catchable=False)
@@ -95,20 +139,46 @@ def _call(frame: Frame, state: Task, effective: Json, history: TaskHistory) -> T
     timeout = None if state.timeout is None else seconds(state.timeout, data, frame)
     heartbeat = None if state.heartbeat is None else seconds(state.heartbeat, data, frame)
     credentials = None if state.credentials is None else _credentials(state.credentials(data, frame))
-    history.scheduled(input, timeout, heartbeat, credentials)
+    return _Request(request, input, timeout, heartbeat, credentials)
+
+
+def _recorded(asked: Event) -> _Request:
+    """What was asked before, as it was: a name drawn from the time must not be another one now."""
+    details = asked.details or {}
+    text = bytes(details["parameters"] if "parameters" in details else details["input"])
+    role = details.get("taskCredentials")
+    return _Request(
+        msgspec.json.decode(text),
+        text,
+        details.get("timeoutInSeconds"),
+        details.get("heartbeatInSeconds"),
+        None if role is None else {"RoleArn": role["roleArn"]},
+    )
+
+
+def _going_on(known: Attempt) -> GoingOn:
+    submitted = None if known.submitted is None else msgspec.json.decode(known.submitted)
+    assert known.call is not None
+    return GoingOn(submitted=submitted, is_started=known.begun is not None, scheduled=known.call.time)
+
+
+def _call(frame: Frame, state: Task, request: _Request, event_id: int, going_on: GoingOn | None) -> TaskCall:
+    info = frame.run.info
     return TaskCall(
         resource=state.resource,
-        input=request,
+        input=request.input,
         state=state.name,
-        execution=frame.run.info,
+        execution=info,
         scope=frame.path,
         attempt=frame.retry_count,
-        event_id=frame.previous,
-        timeout=timeout,
-        heartbeat=heartbeat,
-        credentials=credentials,
+        event_id=event_id,
+        timeout=request.timeout,
+        heartbeat=request.heartbeat,
+        credentials=request.credentials,
         token=frame.token,
-        log_name=_log_name(state.name, frame.previous),
+        log_name=_log_name(state.name, event_id),
+        key=f"{info.arn}/{info.redrive_count or 0}{frame.path}#{frame.ordinal}.{frame.retry_count}",
+        going_on=going_on,
     )
 
 
@@ -167,20 +237,20 @@ class TaskHistory:
             {"resourceType": resource.service, "resource": resource.history_resource} if self.events is _SERVICE else {}
         )
 
-    def scheduled(self, input: Payload, timeout: int | None, heartbeat: int | None, credentials: Json) -> None:
+    def scheduled(self, request: _Request) -> None:
         """The request as it goes out."""
         details = dict(self._common)
         if self.events is _SERVICE:
             details["region"] = self._frame.run.info.region
         else:
             details["resource"] = self._resource.arn
-        details[self.events.input] = input
-        if timeout is not None:
-            details["timeoutInSeconds"] = timeout
-        if heartbeat is not None:
-            details["heartbeatInSeconds"] = heartbeat
-        if credentials is not None:
-            details["taskCredentials"] = {"roleArn": credentials.get("RoleArn")}
+        details[self.events.input] = request.text
+        if request.timeout is not None:
+            details["timeoutInSeconds"] = request.timeout
+        if request.heartbeat is not None:
+            details["heartbeatInSeconds"] = request.heartbeat
+        if isinstance(request.credentials, dict):
+            details["taskCredentials"] = {"roleArn": request.credentials.get("RoleArn")}
         self._record("Scheduled", details)
 
     def started(self, worker: str | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from asl_runner.definition.model import Working
@@ -33,6 +34,7 @@ async def perform(
     enter(frame, state)
     retries = [0] * len(state.retry)
     while True:
+        frame.begin_attempt()
         if prepare is not None:
             prepare(frame)
         try:
@@ -43,10 +45,11 @@ async def perform(
             chosen = find_retrier(state, failure)
             if chosen is not None and retries[chosen] < state.retry[chosen].max_attempts:
                 retries[chosen] += 1
-                delay = retry_delay(state.retry[chosen], retries[chosen], frame.random, failure.retry_after)
+                draw = partial(frame.random_for, "/delay")
+                delay = retry_delay(state.retry[chosen], retries[chosen], draw, failure.retry_after)
                 await _back_off(frame, delay)
                 continue
-            if failed_event is not None and failure.catchable:
+            if failed_event is not None and failure.catchable and not _is_concluded(frame):
                 frame.previous = frame.run.log.record(failed_event, None, frame.previous, frame.path)
             _catch(frame, state, failure)
             return
@@ -63,17 +66,23 @@ async def _attempt(frame: Frame, state: S, work: Work[S]) -> tuple[Json, dict[st
 async def _back_off(frame: Frame, delay: float) -> None:
     frame.retry_count += 1
     frame.forget_context()
+    if delay <= 0 or frame.attempts:
+        return
     clock = frame.run.ports.clock
-    if delay > 0:
-        await frame.run.log.commit()
-        await clock.sleep_until(clock.now() + delay)
+    known = frame.attempt
+    failed = known.time if known is not None and known.is_over else clock.now()
+    await frame.run.log.commit()
+    await clock.sleep_until(failed + delay)
+
+
+def _is_concluded(frame: Frame) -> bool:
+    return frame.attempt is not None and frame.attempt.is_concluded
 
 
 def _catch(frame: Frame, state: Working, failure: Failure) -> None:
     catcher = find_catcher(state, failure)
     if catcher is None:
         raise failure
-    frame.kept = None
     try:
         output, assigned = caught_output(state, catcher, failure.output(), frame)
     except ExpressionError as problem:

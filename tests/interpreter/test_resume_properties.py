@@ -1,0 +1,130 @@
+"""Wherever a process dies: the execution comes to the end it would have had, by the events it would have had."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interpreting import START
+from random_machines import SeededAnswers, machines
+
+from asl_runner.definition import load
+from asl_runner.history.events import Event
+from asl_runner.interpreter.clocks import VirtualClock
+from asl_runner.interpreter.execution import Execution, Outcome
+from asl_runner.interpreter.ports import ExecutionInfo, Ports
+from asl_runner.interpreter.restored import Restored
+from asl_runner.interpreter.resumed import resume
+
+INPUT = {"n": 3, "items": ["a", "b", "c"]}
+
+INFO = ExecutionInfo(
+    arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
+    name="e",
+    state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
+    state_machine_name="m",
+    role_arn="arn:aws:iam::123456789012:role/r",
+    region="us-east-1",
+    start_time=START,
+)
+
+
+class Batches:
+    """A journal that knows what was kept in one go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Event]] = []
+
+    def append(self, events: Sequence[Event]) -> None:
+        self.batches.append(list(events))
+
+    async def commit(self) -> None:
+        """Memory is durable enough."""
+
+
+def run(machine: dict[str, Any], kept: list[Event], *, failing: bool) -> tuple[Outcome, list[list[Event]]]:
+    """Runs a machine from what was kept of its history; gives its end and the events since then."""
+
+    async def main() -> tuple[Outcome, list[list[Event]]]:
+        compiled = load(json.dumps(machine))
+        restored: Restored | None = resume(compiled, kept, json.dumps(INPUT).encode())
+        clock, journal = VirtualClock(kept[-1].time if kept else START), Batches()
+        answers = SeededAnswers("s", clock, failing=failing)
+        ports = Ports(clock=clock, journal=journal, tasks=answers, seed="seed")
+        running = Execution(compiled, INPUT, INFO, ports, restored=restored)
+        return await running.run(), journal.batches
+
+    return asyncio.run(main())
+
+
+def told(events: Sequence[Event]) -> dict[str, list[tuple[str, Any]]]:
+    """What each scope went through; a task that was asked again counts once."""
+    scopes: dict[str, list[tuple[str, Any]]] = {}
+    for event in events:
+        scope = scopes.setdefault(event.scope, [])
+        if event.type.endswith("Scheduled") and scope and scope[-1][0].endswith(("Scheduled", "Started", "Submitted")):
+            while scope[-1][0].endswith(("Scheduled", "Started", "Submitted")) and "State" not in scope[-1][0]:
+                scope.pop()
+        scope.append((event.type, event.details))
+    return scopes
+
+
+def check(machine: dict[str, Any], *, failing: bool) -> None:
+    outcome, batches = run(machine, [], failing=failing)
+    whole = [event for batch in batches for event in batch]
+    for count in range(len(batches)):
+        kept = [event for batch in batches[:count] for event in batch]
+        again, rest = run(machine, kept, failing=failing)
+        events = kept + [event for batch in rest for event in batch]
+        assert [event.id for event in events] == list(range(1, len(events) + 1))
+        assert all(event.previous < event.id for event in events)
+        said = (again.status, again.output, again.error, _without_ids(again.cause))
+        assert said == (outcome.status, outcome.output, outcome.error, _without_ids(outcome.cause)), count
+        if not any(event.type.endswith("Aborted") for event in whole + events):
+            # Else one branch failed: what the others had come to by then may be another state now.
+            assert _comparable(told(events)) == _comparable(told(whole)), count
+        assert _ends(events) == {True}, count
+
+
+def _ends(events: Sequence[Event]) -> set[bool]:
+    """Whether each scope entered a state only after it had left the one before, and each state was left once."""
+    found = {True}
+    inside: dict[str, str | None] = {}
+    for event in events:
+        if event.type.endswith("StateEntered"):
+            found.add(inside.get(event.scope) is None)
+            inside[event.scope] = (event.details or {})["name"]
+        elif event.type.endswith("StateExited"):
+            found.add(inside.get(event.scope) == (event.details or {})["name"])
+            inside[event.scope] = None
+        elif event.type in ("TaskStateAborted", "WaitStateAborted", "ParallelStateAborted", "MapStateAborted"):
+            found.add(inside.get(event.scope) is not None)
+            inside[event.scope] = None
+    return found
+
+
+def _comparable(scopes: dict[str, list[tuple[str, Any]]]) -> str:
+    return _without_ids(json.dumps(scopes, default=lambda data: bytes(data).decode(), sort_keys=True)) or ""
+
+
+def _without_ids(text: str | None) -> str | None:
+    """A text without the ids of events, which are others where a task was asked again."""
+    return None if text is None else "".join(part.lstrip("0123456789") for part in text.split("event id #"))
+
+
+def without_deadlines(value: Any) -> Any:
+    """A machine whose tasks take as long as they do: the time of one that is asked again begins anew."""
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if key not in ("TimeoutSeconds", "HeartbeatSeconds")}
+        return {key: without_deadlines(item) for key, item in kept.items()}
+    return [without_deadlines(item) for item in value] if isinstance(value, list) else value
+
+
+@given(machine=machines(), failing=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_wherever_a_process_dies_the_execution_comes_to_its_end(machine: dict[str, Any], failing: bool) -> None:
+    check(without_deadlines(machine), failing=failing)
