@@ -18,8 +18,8 @@ from rich.live import Live
 from rich.text import Text
 
 from asl_runner.cli.format import duration, printable, reason, shorten
-from asl_runner.cli.jobs import JobNames, Jobs, short_name, short_value
 from asl_runner.cli.map_items import MapCounts, MapRuns
+from asl_runner.cli.progress_jobs import JobNames, Jobs, short_name, short_value
 from asl_runner.history.events import Event
 from asl_runner.history.views import VisitTracker
 from asl_runner.history.visits import ScopeView, Visit

@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 from msgspec import Struct
 
 from asl_runner.cli.format import duration, printable, reason
-from asl_runner.cli.jobs import JobName, JobNames, Jobs, ended, trial_line
 from asl_runner.cli.map_items import MapCounts, MapRuns
+from asl_runner.cli.progress_jobs import JobName, JobNames, Jobs, ended, trial_line
 from asl_runner.history.events import TERMINAL, Event
 
 if TYPE_CHECKING:

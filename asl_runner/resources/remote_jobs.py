@@ -11,15 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from asl_runner.sagemaker.kinds import JOBS
 from asl_runner.sagemaker.progress import JobProgress
-
-KINDS = {
-    "HyperParameterTuningJobName": "tuning",
-    "TrainingJobName": "training",
-    "TransformJobName": "transform",
-    "ProcessingJobName": "processing",
-}
-"""The member that holds a job's name to its kind."""
 
 LOG_GROUPS = {
     "training": "/aws/sagemaker/TrainingJobs",
@@ -49,9 +42,9 @@ class RemoteJobs:
 
     def seen(self, name_member: str, document: dict[str, Any]) -> None:
         """Takes a Describe document, and reads on in the job's log; blocks."""
-        kind = KINDS.get(name_member)
-        if kind is None:
+        if name_member not in JOBS:
             return
+        kind = JOBS[name_member].directory
         job = (kind, str(document[name_member]))
         log = self._read.get(job)
         if kind in LOG_GROUPS:

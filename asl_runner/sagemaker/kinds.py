@@ -154,5 +154,8 @@ PACKAGE = Kind(
 
 KINDS = (TRAINING, TUNING, TRANSFORM, PROCESSING, MODEL, ENDPOINT_CONFIG, ENDPOINT, PACKAGE_GROUP, PACKAGE)
 
+JOBS = {kind.name: kind for kind in (TUNING, TRAINING, TRANSFORM, PROCESSING)}
+"""What runs and ends, by the member that holds its name."""
+
 TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
 """Statuses in which a job stays."""

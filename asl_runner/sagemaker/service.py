@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from asl_runner.errors import WorkspaceError
-from asl_runner.sagemaker import listing, moments, orphans, shapes
+from asl_runner.sagemaker import listing, moments, orphans, shapes, trials
 from asl_runner.sagemaker.jobs.base import STOP_FILE, Job, Site
 from asl_runner.sagemaker.kinds import KINDS, TERMINAL, TRAINING, TUNING, Kind
 from asl_runner.sagemaker.progress import JobProgress
@@ -143,11 +143,9 @@ class Service:
         raise validation_error(f"Could not find a resource with the ARN {arn}", operation)
 
     def trials_of(self, tuning: Document) -> list[Document]:
-        """The training documents of a tuning job's trials, by name."""
-        prefix, arn = f"{tuning[TUNING.name]}-", tuning[TUNING.arn]
-        records = self.site.records.all(TRAINING.directory, prefix)
-        found = [self._settled(TRAINING, record).document for record in records]
-        return sorted((one for one in found if one.get("TuningJobArn") == arn), key=lambda one: str(one[TRAINING.name]))
+        """The training documents of a tuning job's trials, in the order they were begun."""
+        records = self.site.records.all(TRAINING.directory, f"{tuning[TUNING.name]}-")
+        return trials.belonging((self._settled(TRAINING, record).document for record in records), tuning)
 
     def close(self) -> None:
         """Stops every job and waits until all have ended. Nothing can be created afterwards."""
@@ -165,8 +163,8 @@ class Service:
         # What has no end is there also when the process that ran it is not.
         if kind.end_time is None or record.document[status] in TERMINAL or not self.site.records.is_orphan(record):
             return record
-        trials = self.trials_of(record.document) if kind is TUNING else []
-        document = orphans.ended(kind, record.document, trials, moments.now())
+        begun = self.trials_of(record.document) if kind is TUNING else []
+        document = orphans.ended(kind, record.document, begun, moments.now())
         try:
             return self.site.records.update(kind.directory, record.name, lambda _: document)
         except WorkspaceError:

@@ -23,6 +23,13 @@ def trial_name(tuning_job: str, number: int, seed: int) -> str:
     return f"{tuning_job}-{number:03d}-{digits}"
 
 
+def belonging(trainings: Iterable[Document], tuning: Document) -> list[Document]:
+    """Of training documents those of a tuning job's trials, in the order they were begun."""
+    arn = tuning["HyperParameterTuningJobArn"]
+    found = [one for one in trainings if one.get("TuningJobArn") == arn]
+    return sorted(found, key=lambda one: int(one["TrainingJobName"].rsplit("-", 2)[1]))
+
+
 def objective_value(trial: Document) -> float | None:
     """The objective a trial ended with."""
     for metric in trial.get("FinalMetricDataList", ()):

@@ -71,10 +71,9 @@ def _check_identical(request: Mapping[str, Any], parent: Document, name: str) ->
 
 
 def trials_of(records: Records, tuning: Document) -> list[Document]:
-    """The documents of a tuning job's trials, by name."""
-    prefix, arn = f"{tuning[TUNING.name]}-", tuning[TUNING.arn]
-    found = [record.document for record in records.all(TRAINING.directory, prefix)]
-    return sorted((one for one in found if one.get("TuningJobArn") == arn), key=lambda one: str(one[TRAINING.name]))
+    """The documents of a tuning job's trials, in the order they were begun."""
+    found = records.all(TRAINING.directory, f"{tuning[TUNING.name]}-")
+    return trials.belonging((record.document for record in found), tuning)
 
 
 def parent_trials(records: Records, tuning: Document) -> list[tuple[Document, Document]]:

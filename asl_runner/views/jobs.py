@@ -1,4 +1,4 @@
-"""SageMaker jobs as a step shows them: status, results, and metrics as series to plot."""
+"""SageMaker jobs as pages and commands show them: status, results, and metrics as series to plot."""
 
 from __future__ import annotations
 
@@ -6,103 +6,91 @@ import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from asl_runner.errors import WorkspaceError
+from asl_runner.sagemaker import trials
+from asl_runner.sagemaker.kinds import JOBS, TRAINING, TUNING, Kind
+from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC, MetricReader
+from asl_runner.sagemaker.records import Document, Record, Records
 
-from asl_runner.sagemaker.metrics import MetricReader
-from asl_runner.sagemaker.records import RECORD_FILE, Record
+LOG_FILE = "log"
 
-_KINDS = {
-    "HyperParameterTuningJobName": "tuning",
-    "TrainingJobName": "training",
-    "TransformJobName": "transform",
-    "ProcessingJobName": "processing",
-}
 _LOG_LINES = 400
+_FINAL = "FinalHyperParameterTuningJobObjectiveMetric"
 
 
 def job_of(jobs: Path, request: str) -> dict[str, Any] | None:
     """The job a request created: its kind, name, document, end of the log and metrics; None if there is none here."""
     named = json.loads(request)
-    for field, kind in _KINDS.items():
-        if isinstance(named, dict) and isinstance(named.get(field), str):
-            return _job(jobs, kind, named[field])
+    for member, kind in JOBS.items():
+        if isinstance(named, dict) and isinstance(named.get(member), str):
+            return _job(Records(jobs), kind, named[member])
     return None
 
 
-def _job(jobs: Path, kind: str, name: str) -> dict[str, Any] | None:
-    record = _record(jobs, kind, name)
-    if record is None:
-        return None
-    document = record.document
-    status = next((value for key, value in document.items() if key.endswith("JobStatus")), "")
-    shown = {"kind": kind, "name": name, "status": status, "document": document, "log": _log(jobs / kind / name)}
-    shown["series"] = _series(jobs, record) if kind == "training" else []
-    shown["trials"] = _trials(jobs, document) if kind == "tuning" else []
-    return shown
+def series(records: Records, record: Record) -> dict[str, list[float]]:
+    """Every metric of a training job over its log, in order: the values by the metric's name."""
+    reader = MetricReader(record.document.get("AlgorithmSpecification", {}).get("MetricDefinitions", []))
+    try:
+        with log_path(records, record).open(encoding="utf-8", errors="replace") as log:
+            for number, line in enumerate(log):
+                reader.feed(line.rstrip("\n"), float(number))
+    except OSError:
+        return {}
+    return {
+        name: [one.value for one in readings] for name, readings in reader.history.items() if name != OBJECTIVE_METRIC
+    }
 
 
-def _record(jobs: Path, kind: str, name: str) -> Record | None:
+def log_path(records: Records, record: Record) -> Path:
+    """The file with what a job's containers print."""
+    return records.directory(record.kind, record.name) / LOG_FILE
+
+
+def trials_of(records: Records, tuning: Document) -> list[dict[str, Any]]:
+    """The trials of a tuning job in the order they were begun: parameters and objective."""
+    found = records.all(TRAINING.directory, f"{tuning[TUNING.name]}-")
+    documents = trials.belonging((one.document for one in found), tuning)
+    best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
+    return [_trial(trials.summary(one, tuning), tuning, best) for one in documents]
+
+
+def _job(records: Records, kind: Kind, name: str) -> dict[str, Any] | None:
     if "/" in name or name in ("", ".", ".."):
         return None
     try:
-        return msgspec.json.decode((jobs / kind / name / RECORD_FILE).read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError):
-        return None  # Not run here, or being written: the step shows what the history says.
+        record = records.read(kind.directory, name)
+        if record is None:
+            return None
+        shown = trials_of(records, record.document) if kind is TUNING else []
+    except WorkspaceError:
+        return None  # What cannot be read is not shown: the step has what the history says.
+    curves = series(records, record) if kind is TRAINING else {}
+    return {
+        "kind": kind.directory,
+        "name": name,
+        "status": record.document[str(kind.status)],
+        "document": record.document,
+        "log": _log(log_path(records, record)),
+        "series": [{"name": metric, "values": values} for metric, values in curves.items()],
+        "trials": shown,
+    }
 
 
-def _log(directory: Path) -> str:
+def _log(path: Path) -> str:
     try:
-        lines = (directory / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     return "\n".join(lines[-_LOG_LINES:])
 
 
-def _series(jobs: Path, record: Record) -> list[dict[str, Any]]:
-    """Every metric of a training job over its log, in order."""
-    reader = MetricReader(record.document.get("AlgorithmSpecification", {}).get("MetricDefinitions", []))
-    try:
-        with (jobs / record.kind / record.name / "log").open(encoding="utf-8", errors="replace") as log:
-            for number, line in enumerate(log):
-                reader.feed(line.rstrip("\n"), float(number))
-    except OSError:
-        return []
-    return [
-        {"name": name, "values": [one.value for one in readings]}
-        for name, readings in reader.history.items()
-        if name != "ObjectiveMetric"
-    ]
-
-
-def _trials(jobs: Path, tuning: dict[str, Any]) -> list[dict[str, Any]]:
-    """The trials of a tuning job in the order they were begun: parameters and objective."""
-    config = tuning.get("HyperParameterTuningJobConfig", {})
-    objective = config.get("HyperParameterTuningJobObjective", {}).get("MetricName")
-    best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
-    ranges = config.get("ParameterRanges", {})
-    tuned = [one["Name"] for kind in ranges.values() if isinstance(kind, list) for one in kind if "Name" in one]
-    found = []
-    for directory in sorted(jobs.glob(f"training/{_escaped(str(tuning['HyperParameterTuningJobName']))}-*")):
-        record = _record(jobs, "training", directory.name)
-        if record is None or record.document.get("TuningJobArn") != tuning["HyperParameterTuningJobArn"]:
-            continue
-        document = record.document
-        final = {one["MetricName"]: one["Value"] for one in document.get("FinalMetricDataList", [])}
-        parameters = document.get("HyperParameters", {})
-        found.append(
-            {
-                "name": directory.name,
-                "status": document.get("TrainingJobStatus"),
-                "objective": objective,
-                "value": final.get(objective),
-                "best": directory.name == best,
-                "parameters": {name: parameters[name] for name in tuned if name in parameters},
-            }
-        )
-    return found
-
-
-def _escaped(name: str) -> str:
-    import glob
-
-    return glob.escape(name)
+def _trial(summary: Document, tuning: Document, best: str | None) -> dict[str, Any]:
+    final = summary.get(_FINAL, {})
+    return {
+        "name": summary["TrainingJobName"],
+        "status": summary["TrainingJobStatus"],
+        "objective": final.get("MetricName", trials.objective(tuning).get("MetricName")),
+        "value": final.get("Value"),
+        "best": summary["TrainingJobName"] == best,
+        "parameters": summary["TunedHyperParameters"],
+    }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from asl_runner.history.events import Event
+from asl_runner.sagemaker.kinds import JOBS, TERMINAL
 
 if TYPE_CHECKING:
     from asl_runner.sagemaker.progress import JobProgress, TrialProgress
@@ -17,14 +18,6 @@ Jobs: TypeAlias = "Callable[[str, str], JobProgress | None]"
 
 JobName: TypeAlias = tuple[str, str]
 """Kind and name."""
-
-_KINDS = {
-    "HyperParameterTuningJobName": "tuning",
-    "TrainingJobName": "training",
-    "TransformJobName": "transform",
-    "ProcessingJobName": "processing",
-}
-_ENDED = ("Completed", "Failed", "Stopped")
 
 
 class JobNames:
@@ -53,15 +46,15 @@ class JobNames:
 
     def _read(self, entered: int, details: dict[str, Any]) -> None:
         request = msgspec.json.decode(bytes(details["parameters"]))
-        for field, kind in _KINDS.items():
+        for field, kind in JOBS.items():
             if isinstance(request, dict) and isinstance(request.get(field), str):
-                self._names[entered] = (kind, request[field])
+                self._names[entered] = (kind.directory, request[field])
                 return
 
 
 def ended(trial: TrialProgress) -> bool:
     """Whether nothing more will come of the trial."""
-    return trial.status in _ENDED
+    return trial.status in TERMINAL
 
 
 def short_name(trial: TrialProgress, job: str) -> str:

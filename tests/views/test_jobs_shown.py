@@ -1,0 +1,63 @@
+"""What is shown of SageMaker jobs, from the records they leave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asl_runner.sagemaker.records import Record, Records
+from asl_runner.views.jobs import job_of
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/two"
+
+
+def tuned(name: str, metric: str, parameter: str) -> dict[str, Any]:
+    ranges = {"ContinuousParameterRanges": [{"Name": parameter, "MinValue": "0", "MaxValue": "1"}]}
+    objective = {"Type": "Minimize", "MetricName": metric}
+    return {"DefinitionName": name, "TuningObjective": objective, "HyperParameterRanges": ranges}
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Records:
+    """A tuning job of two definitions with a trial of each, and a training job whose name only looks like a trial's."""
+    records = Records(tmp_path)
+    tuning = {
+        "HyperParameterTuningJobName": "two",
+        "HyperParameterTuningJobArn": ARN,
+        "HyperParameterTuningJobStatus": "Completed",
+        "HyperParameterTuningJobConfig": {"Strategy": "Random"},
+        "TrainingJobDefinitions": [tuned("trees", "validation:rmse", "eta"), tuned("lines", "validation:mae", "alpha")],
+        "BestTrainingJob": {"TrainingJobName": "two-002-bbbbbbbb"},
+    }
+    records.create(Record(kind="tuning", name="two", document=tuning))
+    for name, parameters, value in (
+        ("two-001-aaaaaaaa", {"eta": "0.5", "num_round": "3"}, 2.5),
+        ("two-002-bbbbbbbb", {"alpha": "0.25", "num_round": "3"}, 1.5),
+    ):
+        document = {
+            "TrainingJobName": name,
+            "TrainingJobStatus": "Completed",
+            "TuningJobArn": ARN,
+            "HyperParameters": parameters,
+            "FinalMetricDataList": [{"MetricName": "ObjectiveMetric", "Value": value, "Timestamp": 1.0}],
+        }
+        records.create(Record(kind="training", name=name, document=document))
+    records.create(Record(kind="training", name="two-more", document={"TrainingJobName": "two-more"}))
+    return records
+
+
+def test_a_tuning_job_of_several_definitions_shows_each_trial_by_its_own(records: Records) -> None:
+    shown = job_of(records.root, json.dumps({"HyperParameterTuningJobName": "two"}))
+    assert shown is not None
+    assert [(one["objective"], one["value"], one["parameters"], one["best"]) for one in shown["trials"]] == [
+        ("validation:rmse", 2.5, {"eta": "0.5"}, False),
+        ("validation:mae", 1.5, {"alpha": "0.25"}, True),
+    ]
+
+
+@pytest.mark.parametrize("name", ["../training/two-more", "..", "", "other"])
+def test_a_name_that_is_no_job_here_shows_nothing(records: Records, name: str) -> None:
+    assert job_of(records.root, json.dumps({"TrainingJobName": name})) is None
