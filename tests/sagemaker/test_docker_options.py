@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
-from asl_runner.errors import UsageError
+from asl_runner.errors import NotFound, UsageError
 from asl_runner.sagemaker.containers.contract import ContainerSpec, create_tree
 from asl_runner.sagemaker.containers.docker import options
 from asl_runner.sagemaker.containers.docker.engine import Engine, connect
+from asl_runner.sagemaker.containers.docker.images import program
 from asl_runner.sagemaker.containers.instances import Instance, instance
 
 GIB = 1 << 30
@@ -105,6 +108,55 @@ def test_an_entrypoint_of_the_request_takes_the_place_of_the_images(tmp_path: Pa
 def test_files_are_shared_where_selinux_watches(tmp_path: Path) -> None:
     told = wanted(spec(tmp_path), engine(SecurityOptions=["name=seccomp,profile=default", "name=selinux"]))
     assert next(iter(told["volumes"].values()))["mode"] == "rw,z"
+
+
+@pytest.mark.parametrize("info", [{"Rootless": True}, {"SecurityOptions": ["name=seccomp", "name=rootless"]}])
+def test_we_are_root_in_the_containers_of_an_engine_without_root(info: dict[str, Any]) -> None:
+    assert engine(**info).owner == "0:0"
+    assert engine(SecurityOptions=None).owner == f"{os.getuid()}:{os.getgid()}"
+
+
+def test_images_are_for_the_processor_that_dockers_commands_would_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_DEFAULT_PLATFORM", raising=False)
+    assert wanted(spec(tmp_path), engine())["platform"] is None
+    monkeypatch.setenv("DOCKER_DEFAULT_PLATFORM", "linux/amd64")
+    assert wanted(spec(tmp_path), engine())["platform"] == "linux/amd64"
+
+
+class NothingThere:
+    """The images of an engine that has none and cannot pull any."""
+
+    def __init__(self, problem: str) -> None:
+        self.images = self
+        self._problem = problem
+
+    def get(self, image: str) -> None:
+        raise docker.errors.ImageNotFound("none")
+
+    def pull(self, image: str, *, tag: str | None, platform: str | None) -> None:
+        raise docker.errors.APIError(self._problem)
+
+
+@pytest.mark.parametrize(
+    "image, problem, advice",
+    [
+        (
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/training:3",
+            "no basic auth credentials",
+            "aws ecr get-login-password --region eu-west-1 | docker login --username AWS --password-stdin "
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com\n",
+        ),
+        ("training:3", "no matching manifest for linux/arm64/v8", "DOCKER_DEFAULT_PLATFORM=linux/amd64\n"),
+        ("training:3", "connection refused", "cannot pull it: connection refused\nPull or build it yourself"),
+    ],
+)
+def test_what_mends_a_pull_is_said(image: str, problem: str, advice: str) -> None:
+    with pytest.raises(NotFound) as raised:
+        program(Engine(NothingThere(problem), PLENTY), image)
+    assert advice in str(raised.value)
+    assert '"*/training:*" = { image = "my-image:latest" }' in str(raised.value)
 
 
 def test_without_an_engine_it_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 import asl_runner
 from asl_runner.errors import AslRunnerError, NotFound
-from asl_runner.sagemaker.containers.docker.engine import Engine
+from asl_runner.sagemaker.containers.docker.engine import Engine, platform
 from asl_runner.sagemaker.containers.docker.images import BUILT, REPOSITORIES
 
 PASSED_ON = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -89,6 +89,7 @@ def build(
                 tag=f"{BUILT[name]}:latest",
                 buildargs={**ours, **arguments},
                 network_mode=network,
+                platform=platform(),
                 rm=True,
                 forcerm=True,
                 decode=True,

@@ -40,6 +40,14 @@ class Engine:
         return "nvidia" in self.info.get("Runtimes", {})
 
     @property
+    def owner(self) -> str:
+        """How the user who runs this is called inside containers, as `UID:GID`."""
+        # Without root the engine is this user, and so is the root of its containers. Podman says it in its own way.
+        if self.info.get("Rootless") or "name=rootless" in (self.info.get("SecurityOptions") or ()):
+            return "0:0"
+        return f"{os.getuid()}:{os.getgid()}"
+
+    @property
     def has_selinux(self) -> bool:
         return any("selinux" in option for option in self.info.get("SecurityOptions") or ())
 
@@ -53,6 +61,11 @@ class Engine:
 
     def close(self) -> None:
         self.client.close()
+
+
+def platform() -> str | None:
+    """The processor images are to be for, by the variable of Docker's own commands; None for the engine's own."""
+    return os.environ.get("DOCKER_DEFAULT_PLATFORM") or None
 
 
 def connect() -> Engine:

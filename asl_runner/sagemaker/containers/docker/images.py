@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from asl_runner.errors import NotFound
-from asl_runner.sagemaker.containers.docker.engine import Engine
+from asl_runner.sagemaker.containers.docker.engine import Engine, platform
 from asl_runner.sagemaker.containers.images import (
     FRAMEWORK_VARIABLE,
     XGBOOST_VERSION_VARIABLE,
@@ -22,6 +23,8 @@ BUILT = {"xgboost": "asl-runner/xgboost", "scikit-learn": "asl-runner/scikit-lea
 
 REPOSITORIES = {"xgboost": "xgboost", "sagemaker-xgboost": "xgboost", "sagemaker-scikit-learn": "scikit-learn"}
 """Repository name of an image of SageMaker's to the one of ours that stands for it."""
+
+_ECR = re.compile(r"(?P<host>\d+\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?)/")
 
 
 def program(
@@ -76,11 +79,26 @@ def _have(engine: Engine, image: str, named: str, *, pull: bool) -> None:
         # Without a tag the SDK would take every one there is.
         tag = "latest"
     try:
-        engine.client.images.pull(name, tag=tag)
+        engine.client.images.pull(name, tag=tag, platform=platform())
     except (DockerException, RequestException) as problem:
         raise NotFound(
             f"The Docker engine does not have the image {image!r} and cannot pull it: {problem}\n"
+            f"{_hint(image, problem)}"
             "Pull or build it yourself, or say in asl-runner.toml what stands for it:\n"
             "  [images]\n"
             f'  "*/{repository(named)}:*" = {{ image = "my-image:latest" }}'
         ) from problem
+
+
+def _hint(image: str, problem: Exception) -> str:
+    """A line on what mends the failure of a pull, where that can be told."""
+    if "no matching manifest" in str(problem):
+        return "It is for another processor, which emulation may do: DOCKER_DEFAULT_PLATFORM=linux/amd64\n"
+    registry = _ECR.match(image)
+    if registry is None:
+        return ""
+    return (
+        "The registry wants credentials of AWS: "
+        f"aws ecr get-login-password --region {registry['region']} | "
+        f"docker login --username AWS --password-stdin {registry['host']}\n"
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asl_runner.sagemaker.containers.contract import PORT_VARIABLE, ContainerSpec
-from asl_runner.sagemaker.containers.docker.engine import Engine
+from asl_runner.sagemaker.containers.docker.engine import Engine, platform
 from asl_runner.sagemaker.containers.instances import Instance, instance
 from asl_runner.sagemaker.containers.isolated import OPT_ML
 
@@ -31,6 +31,7 @@ def create_options(spec: ContainerSpec, engine: Engine, *, network: str, labels:
         "volumes": {str(spec.tree.root): {"bind": OPT_ML, "mode": "rw,z" if engine.has_selinux else "rw"}},
         "labels": {**labels, "asl-runner.job": spec.log_path.parent.name},
         "network_mode": network,
+        "platform": platform(),
         # What is printed comes over the attached connection, into the log of the job.
         "log_config": docker.types.LogConfig(type=docker.types.LogConfig.types.NONE),
         **limits(instance(spec.instance_type), engine),

@@ -164,7 +164,7 @@ class DockerPlace:
         with contextlib.suppress(DockerException, OSError):
             engine.client.containers.run(
                 image,
-                ["-R", f"{uid}:{os.getgid()}", OPT_ML],
+                ["-R", engine.owner, OPT_ML],
                 entrypoint=["chown"],
                 user="0",
                 network_mode="none",
