@@ -45,7 +45,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"asl_runner.cli.{cmd_name.replace('-', '_')}").command
+        module = "importing" if cmd_name == "import" else cmd_name.replace("-", "_")
+        command = import_module(f"asl_runner.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 COMMANDS: dict[str, str] = {
     "run": "Run a state machine and print its output",
     "redrive": "Go on with an execution that did not succeed, what succeeded kept",
+    "import": "Keep an execution of AWS here, to be shown and redriven",
     "translate": "Print the state machine a SageMaker pipeline becomes",
     "validate": "Check definitions and report every problem",
     "test": "Run the tests in case files (*.asl-test.yaml)",
@@ -27,7 +28,8 @@ COMMANDS: dict[str, str] = {
     "images": "Build and list the images of SageMaker jobs in Docker",
     "completion": "Print the completion script of a shell",
 }
-"""Every command with its one line; the module of each is `asl_runner.cli.NAME`, with _ for -."""
+"""Every command with its one line; the module of each is `asl_runner.cli.NAME`, with _ for -; that of `import`
+is `importing`."""
 
 _TEXT = """\
 Usage: asl-runner [OPTIONS] COMMAND [ARGS]...

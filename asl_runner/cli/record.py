@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from asl_runner.cli.aws import stepfunctions
 from asl_runner.cli.options import execution_argument, open_workspace, seen, workspace_options
 
 
@@ -42,23 +43,10 @@ def command(
     from asl_runner.testing.replay.sources import from_api, from_workspace
 
     if aws or endpoint_url is not None:
-        fixture = from_api(_client(execution, endpoint_url), execution)
+        fixture = from_api(stepfunctions(execution, endpoint_url), execution)
     else:
         with open_workspace(workspace, config) as opened:
             fixture = from_workspace(opened, opened.find(execution))
     file = Path(output or f"{fixture.name}.execution.json")
     write_fixture(fixture, file)
     click.echo(f"{seen(file.absolute())}: {fixture.name}, {fixture.status}, {len(fixture.events):,} events", err=True)
-
-
-def _client(arn: str, endpoint_url: str | None) -> object:
-    from asl_runner.errors import UsageError
-
-    parts = arn.split(":")
-    if len(parts) != 8 or parts[2] != "states":
-        raise UsageError(f"On AWS an execution is known by its ARN, arn:aws:states:REGION:ACCOUNT:execution:...: {arn}")
-    try:
-        import boto3
-    except ImportError:
-        raise UsageError("Reading from AWS needs boto3: pip install 'asl-runner[aws]'.") from None
-    return boto3.client("stepfunctions", region_name=parts[3], endpoint_url=endpoint_url)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from asl_runner.errors import NotFound
-from asl_runner.history import former, statements
+from asl_runner.errors import NotFound, UsageError
+from asl_runner.history import former, segments, statements
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
 
 if TYPE_CHECKING:
+    from asl_runner.history.events import Event
     from asl_runner.history.writer import Writer
 
 REMEMBERED = 1024
@@ -34,6 +35,48 @@ def addition(writer: Writer, record: ExecutionRecord) -> Callable[[sqlite3.Conne
         return record
 
     return add
+
+
+def importing(
+    writer: Writer, record: ExecutionRecord, events: Sequence[Event], *, replace: bool
+) -> Callable[[sqlite3.Connection], None]:
+    """Adds an execution that has ended with its whole history, in the place of the one with its ARN if `replace`.
+
+    `ExecutionExists` when the ARN is taken, `UsageError` when what is to be replaced still runs.
+    """
+    add = addition(writer, record)
+    blobs = list(segments.encode(events))
+
+    def put(connection: sqlite3.Connection) -> None:
+        if replace:
+            _remove(connection, record.arn)
+        add(connection)
+        key = writer.keys.pop(record.arn)
+        for first, last, blob in blobs:
+            parameters = {"execution": key, "first": first, "last": last, "events": blob}
+            connection.execute(statements.ADD_SEGMENT, parameters)
+
+    return put
+
+
+def _remove(connection: sqlite3.Connection, arn: str) -> None:
+    """Removes an execution that has ended and what belongs to it; nothing happens if there is none."""
+    row = connection.execute("SELECT id, status FROM executions WHERE arn = :arn", {"arn": arn}).fetchone()
+    if row is None:
+        return
+    if row[1] == "RUNNING":
+        raise UsageError(f"{arn} is RUNNING here; it can be replaced when it has ended.")
+    children = "SELECT id FROM executions WHERE map_run_arn IN (SELECT arn FROM map_runs WHERE execution_arn = :arn)"
+    for statement in (
+        f"DELETE FROM segments WHERE execution IN ({children})",
+        f"DELETE FROM former_definitions WHERE execution IN ({children})",
+        f"DELETE FROM executions WHERE id IN ({children})",
+        "DELETE FROM map_runs WHERE execution_arn = :arn",
+        "DELETE FROM segments WHERE execution = :key",
+        "DELETE FROM former_definitions WHERE execution = :key",
+        "DELETE FROM executions WHERE id = :key",
+    ):
+        connection.execute(statement, {"arn": arn, "key": row[0]})
 
 
 def ending(arn: str, parameters: dict[str, Any]) -> Callable[[sqlite3.Connection], None]:

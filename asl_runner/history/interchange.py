@@ -178,8 +178,14 @@ def _details_from_aws(details: object, where: str) -> dict[str, Any] | None:
             if not isinstance(value, str):
                 raise UsageError(f"{where}.{field} is not a string; expected JSON text in a string.")
             value = value.encode()
+        if field == "assignedVariables" and not _are_texts(value):
+            raise UsageError(f"{where}.{field} is not an object of JSON texts in strings.")
         kept[field] = value
     return kept or None
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
 
 
 def _seconds(row: Mapping[str, Any], place: int) -> float:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -152,6 +152,13 @@ class Store:
         parameters = {"arn": record.arn, "before": record.owner, "owner": claimed.owner, "pid": claimed.pid}
         taken = await self._writing().ask(lambda tables: tables.execute(statements.CLAIM, parameters).rowcount)
         return claimed if taken == 1 else None
+
+    def import_execution(self, record: ExecutionRecord, events: Sequence[Event], *, replace: bool = False) -> None:
+        """Keeps an execution of elsewhere that has ended, with its whole history; from any thread.
+
+        Raises `ExecutionExists` when the ARN is taken, unless it is to `replace` that, and `UsageError` when that runs.
+        """
+        self._writing().call(changes.importing(self._writing(), record, events, replace=replace)).result()
 
     def journal(self, arn: str) -> ExecutionJournal:
         """The journal of an execution created here."""

@@ -22,20 +22,26 @@ def from_workspace(workspace: Workspace, record: ExecutionRecord) -> Fixture:
     return fixture_of(Run(record, events, children_of(workspace.store, events)))
 
 
-def from_api(states: Any, arn: str) -> Fixture:
-    """Records an execution by its ARN, every page of its history and the children of its distributed Maps included.
+def from_api(states: Any, arn: str, *, children: bool = True) -> Fixture:
+    """Records an execution by its ARN, every page of its history and the `children` of its distributed Maps included.
 
     `states` is a boto3 client of Step Functions. Raises `NotFound`, and `UsageError` for one that still runs, that is
     Express, or whose data the API no longer gives.
     """
+    if arn.split(":")[5:6] == ["express"]:
+        raise UsageError(f"{arn} is an Express execution: Step Functions keeps no history of those.")
     described = _described(states, arn)
-    if described["status"] == "RUNNING":
-        raise UsageError(f"{arn} is RUNNING; it can be recorded when it has ended.")
+    if described["status"] in ("RUNNING", "PENDING_REDRIVE"):
+        raise UsageError(f"{arn} is {described['status']}; it can be read when it has ended.")
     if "input" not in described:
         raise UsageError(f"{arn}: its input is not available any more.")
     events = list(_events(states, arn))
     machine = states.describe_state_machine_for_execution(executionArn=arn)
-    runs = [event["mapRunStartedEventDetails"]["mapRunArn"] for event in events if event["type"] == "MapRunStarted"]
+    runs = (
+        []
+        if not children
+        else [event["mapRunStartedEventDetails"]["mapRunArn"] for event in events if event["type"] == "MapRunStarted"]
+    )
     stop = described.get("stopDate")
     return Fixture(
         executionArn=arn,
