@@ -195,6 +195,7 @@ class _Carrier(Reader):
             variables={},
             variable_sizes={},
             visits=place.visits,
+            entered=place.entered,
         )
 
     def _after_exit(self, scope: model.Scope, place: Restored, events: Sequence[Event], left: int) -> None:

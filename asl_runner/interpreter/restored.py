@@ -189,6 +189,7 @@ class Reader:
                 place.todo, place.entry, place.started, place.map_run = details["name"], event, 0, None
                 place.text, place.previous = bytes(details["input"]), event.id
                 place.entered += 1
+                place.is_closed = False
             elif event.type.endswith("StateExited"):
                 place.text, place.previous, place.entry = bytes(details["output"]), event.id, None
                 left = position

@@ -97,8 +97,7 @@ def play(definition: str, input: bytes, restored: Restored | None) -> tuple[Outc
 
 def goes_on_as_it_was(last: Event) -> bool:
     """Whether what follows this event is not told twice or left out: the service never ends in the midst of those."""
-    of_child = bool(last.scope) and last.type.endswith("StateExited")
-    return not of_child and last.type != "ChoiceStateExited" and not last.type.endswith(("Succeeded", "Failed"))
+    return last.type != "ChoiceStateExited" and not last.type.endswith(("StateSucceeded", "Failed"))
 
 
 def said(events: list[Event]) -> Counter[tuple[str, str]]:

@@ -210,6 +210,15 @@ def test_iterations_are_kept_or_begin_once_more_and_again_after_the_next_redrive
     assert [event.id for event in done.events] == list(range(1, len(done.events) + 1))
 
 
+def test_iterations_that_are_through_go_on_where_more_follows_now() -> None:
+    before = each("P", MaxConcurrency=1)
+    ran = run(before, INPUT, Answers({"P": ["p0", "p1", BROKEN]}))
+    done = go_on(before, ran, each("P", "Q"), Answers({"P": ["p2"]}))
+    assert done.output == ["p0", "p1", "p2"]
+    assert [call.state for call in done.tasks.calls].count("Q") == 3
+    assert [details["index"] for details in done.details("MapIterationSucceeded")] == [0, 1, 0, 1, 2]
+
+
 def test_what_is_nested_in_what_begins_once_more_is_found_by_the_next_redrive() -> None:
     inner = {"Type": "Parallel", "Branches": [branch("X"), branch("Y")]}
     before = parallel(machine(("Old", PASS), ("In", inner)), branch("Bad"))
