@@ -7,7 +7,8 @@ Source: SageMaker developer guide, "Pipelines"; the documents the SageMaker SDK 
 """
 
 from asl_runner.definition.pipelines import is_pipeline
-from asl_runner.sagemaker.pipelines.document import Parameter, Pipeline, Step, check, read
+from asl_runner.sagemaker.pipelines.document import Parameter, Pipeline, Step
+from asl_runner.sagemaker.pipelines.reading import check, read
 from asl_runner.sagemaker.pipelines.translation import translate
 
 __all__ = ["Parameter", "Pipeline", "Step", "check", "is_pipeline", "read", "translate"]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from asl_runner.definition.diagnostics import Report, did_you_mean
 from asl_runner.expressions.environment import Json
@@ -42,14 +43,10 @@ class Compiled(Struct, frozen=True, kw_only=True):
     guard: Guard
 
 
-def check_graph(pipeline: Pipeline, report: Report) -> None:
-    """Reports expressions that name nothing, dependencies that are not there, and steps that wait for each other."""
-    compile_steps(pipeline, report)
-
-
 def compile_steps(pipeline: Pipeline, report: Report) -> dict[str, Compiled]:
     """Every step that can ever run, in an order in which each comes after those it waits for.
 
+    Reports expressions that name nothing, dependencies that are not there, and steps that wait for each other.
     Steps the branches of which exclude each other never run and are left out, as on the service. Empty when `report`
     has errors.
     """
@@ -120,8 +117,6 @@ def _circle(left: list[str], found: Mapping[str, Compiled]) -> list[str]:
 
 
 def _guarded(order: list[str], found: Mapping[str, Compiled]) -> dict[str, Compiled]:
-    from msgspec.structs import replace
-
     guarded: dict[str, Compiled] = {}
     for name in order:
         one = found[name]
