@@ -31,7 +31,7 @@ def page() -> str:
 
 
 def _command(name: str, command: click.Command) -> Iterator[str]:
-    yield from ("```text", f"asl-runner {name} {_usage(command)}", "```", "")
+    yield from ("```text", f"asl-runner {name} {_usage(command)}".rstrip(), "```", "")
     yield from _help(inspect.cleandoc(command.help or ""))
     options = [one for one in command.params if isinstance(one, click.Option)]
     if options:
@@ -40,6 +40,9 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
     if command.epilog:
         yield ""
         yield from _help(inspect.cleandoc(command.epilog))
+    if isinstance(command, click.Group):
+        for one, subcommand in command.commands.items():
+            yield from ("", f"### {name} {one}", "", *_command(f"{name} {one}", subcommand))
 
 
 def _usage(command: click.Command) -> str:

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "history": "Show what happened in an execution, event by event",
     "graph": "Draw a state machine or what an execution made of it",
     "logs": "Show what the functions of an execution printed",
+    "jobs": "List SageMaker jobs; describe, logs and plot of one",
     "diff": "Show where two executions part",
     "watch": "Follow a running execution",
     "report": "Write an execution as one HTML file",

@@ -12,11 +12,18 @@ Cell: TypeAlias = str | tuple[str, str | None]
 """A text, or a text and its colour (a name `click.style` knows)."""
 
 _COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow", "RUNNING": "cyan"}
+_JOB_COLOURS = {
+    "Completed": "green",
+    "Failed": "red",
+    "Stopped": "yellow",
+    "Stopping": "yellow",
+    "InProgress": "cyan",
+}
 
 
 def status_style(status: str) -> str | None:
-    """The colour of a status."""
-    return _COLOURS.get(status)
+    """The colour of a status of an execution, or of a SageMaker job."""
+    return _COLOURS.get(status) or _JOB_COLOURS.get(status)
 
 
 class Table:

@@ -48,10 +48,15 @@ def log_path(records: Records, record: Record) -> Path:
 
 def trials_of(records: Records, tuning: Document) -> list[dict[str, Any]]:
     """The trials of a tuning job in the order they were begun: parameters and objective."""
-    found = records.all(TRAINING.directory, f"{tuning[TUNING.name]}-")
-    documents = trials.belonging((one.document for one in found), tuning)
     best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
-    return [_trial(trials.summary(one, tuning), tuning, best) for one in documents]
+    return [_trial(trials.summary(one.document, tuning), tuning, best) for one in trial_records(records, tuning)]
+
+
+def trial_records(records: Records, tuning: Document) -> list[Record]:
+    """The training jobs of a tuning job, in the order they were begun."""
+    found = {one.name: one for one in records.all(TRAINING.directory, f"{tuning[TUNING.name]}-")}
+    begun = trials.belonging((one.document for one in found.values()), tuning)
+    return [found[one["TrainingJobName"]] for one in begun]
 
 
 def _job(records: Records, kind: Kind, name: str) -> dict[str, Any] | None:
