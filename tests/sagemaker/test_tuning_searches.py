@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from job_requests import MINE, XGBOOST, Image, definition, ended, seed_buckets, tuning, until
 
+from asl_runner.sagemaker import moments
 from asl_runner.sagemaker.client import LocalSageMaker
 from asl_runner.sagemaker.completion import has_converged, is_complete, not_improving
 from asl_runner.sagemaker.jobs import tuning as tuning_jobs
 from asl_runner.sagemaker.ranges import position, read_ranges
+from asl_runner.sagemaker.records import Document
 from asl_runner.sagemaker.stopping import HyperbandStopping
 from asl_runner.service_model.errors import ServiceError
 
@@ -260,6 +263,32 @@ def test_a_job_ends_when_its_objective_has_converged(client: LocalSageMaker) -> 
     details = job["TuningJobCompletionDetails"]
     assert details["NumberOfTrainingJobsObjectiveNotImproving"] >= 9
     assert details["ConvergenceDetectedTime"] <= job["HyperParameterTuningEndTime"]
+
+
+def test_the_moment_of_convergence_is_when_it_was_first_seen(
+    client: LocalSageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A clock that goes on a second whenever somebody looks.
+    ticks = itertools.count(1_700_000_000)
+    monkeypatch.setattr(moments, "now", lambda: float(next(ticks)))
+    seen: list[float] = []
+    update = tuning_jobs.TuningJob.update
+
+    def watched(job: tuning_jobs.TuningJob, change: Callable[[Document], Document]) -> Document:
+        document = update(job, change)
+        details = document.get("TuningJobCompletionDetails", {})
+        seen.extend(moment for name, moment in details.items() if name == "ConvergenceDetectedTime")
+        return document
+
+    monkeypatch.setattr(tuning_jobs.TuningJob, "update", watched)
+    same = {"ContinuousParameterRanges": [{"Name": "alpha", "MinValue": "5", "MaxValue": "5"}]}
+    criteria = {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}
+    request = mine("converges", same, total=50, Strategy="Random", TuningJobCompletionCriteria=criteria)
+    job = tuned(client, request)
+    # Once when it was found, once more at the end.
+    assert len(seen) >= 2
+    assert set(seen) == {seen[0]}
+    assert seen[0] < job["HyperParameterTuningEndTime"].timestamp()
 
 
 def test_the_rules_of_completion() -> None:
