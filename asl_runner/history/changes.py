@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
@@ -70,10 +70,12 @@ def _remove(connection: sqlite3.Connection, arn: str) -> None:
     for statement in (
         f"DELETE FROM segments WHERE execution IN ({children})",
         f"DELETE FROM former_definitions WHERE execution IN ({children})",
+        f"DELETE FROM redrive_inputs WHERE execution IN ({children})",
         f"DELETE FROM executions WHERE id IN ({children})",
         "DELETE FROM map_runs WHERE execution_arn = :arn",
         "DELETE FROM segments WHERE execution = :key",
         "DELETE FROM former_definitions WHERE execution = :key",
+        "DELETE FROM redrive_inputs WHERE execution = :key",
         "DELETE FROM executions WHERE id = :key",
     ):
         connection.execute(statement, {"arn": arn, "key": row[0]})
@@ -89,8 +91,10 @@ def ending(arn: str, parameters: dict[str, Any]) -> Callable[[sqlite3.Connection
     return end
 
 
-def redriving(parameters: dict[str, Any], definition: str | None) -> Callable[[sqlite3.Connection], bool]:
-    """Makes an execution that ended without success run again, from now on with this definition if there is one.
+def redriving(
+    parameters: dict[str, Any], definition: str | None, inputs: Mapping[str, bytes]
+) -> Callable[[sqlite3.Connection], bool]:
+    """Makes an execution that ended without success run again, with this definition and these inputs if there are any.
 
     False if it is none such.
     """
@@ -98,8 +102,7 @@ def redriving(parameters: dict[str, Any], definition: str | None) -> Callable[[s
     def redrive(connection: sqlite3.Connection) -> bool:
         if connection.execute(statements.REDRIVE, parameters).rowcount != 1:
             return False
-        if definition is not None:
-            former.change(connection, parameters["arn"], definition)
+        former.change(connection, parameters["arn"], definition, inputs)
         return True
 
     return redrive

@@ -20,7 +20,7 @@ Durability = Literal["normal", "full"]
 APPLICATION_ID = 0x41534C52
 """`ASLR`: tells a workspace from any other SQLite file."""
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _SCHEMA = Path(__file__).parent / "schema"
 

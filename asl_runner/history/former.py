@@ -1,8 +1,9 @@
-"""What an execution ran before a redrive that changed its definition: AWS keeps one, here none is lost."""
+"""What redrives changed: the definition an execution ran before, which is kept, and the inputs they gave to states."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -29,11 +30,30 @@ WHERE executions.arn = :arn ORDER BY redrive
 """
 
 
-def change(connection: sqlite3.Connection, arn: str, definition: str) -> None:
-    """Gives an execution, whose redrive has just been recorded, another definition."""
-    connection.execute("INSERT INTO definitions (text) VALUES (?) ON CONFLICT DO NOTHING", (definition,))
-    connection.execute(_KEEP, {"arn": arn})
-    connection.execute(_CHANGE, {"arn": arn, "definition": definition})
+_GIVE = """
+INSERT INTO redrive_inputs (execution, redrive, scope, input)
+SELECT id, redrive_count, :scope, :input FROM executions WHERE arn = :arn
+"""
+
+_GIVEN = """
+SELECT scope, redrive_inputs.input FROM redrive_inputs JOIN executions ON executions.id = redrive_inputs.execution
+WHERE executions.arn = :arn AND redrive = executions.redrive_count
+"""
+
+
+def change(connection: sqlite3.Connection, arn: str, definition: str | None, inputs: Mapping[str, bytes]) -> None:
+    """Gives an execution, whose redrive has just been recorded, another definition, and inputs to states by scope."""
+    if definition is not None:
+        connection.execute("INSERT INTO definitions (text) VALUES (?) ON CONFLICT DO NOTHING", (definition,))
+        connection.execute(_KEEP, {"arn": arn})
+        connection.execute(_CHANGE, {"arn": arn, "definition": definition})
+    for scope, input in inputs.items():
+        connection.execute(_GIVE, {"arn": arn, "scope": scope, "input": input})
+
+
+def given_inputs(connection: sqlite3.Connection, arn: str) -> dict[str, bytes]:
+    """The inputs that its latest redrive gave, by the scope of the state."""
+    return dict(connection.execute(_GIVEN, {"arn": arn}))
 
 
 def former_definitions(connection: sqlite3.Connection, arn: str) -> list[tuple[int, str]]:

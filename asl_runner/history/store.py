@@ -135,13 +135,16 @@ class Store:
         said = {"status": status, "stop": stop, "output": output, "error": error, "cause": cause}
         self._writing().call(changes.ending(arn, said)).result()
 
-    def submit_redrive(self, arn: str, time: float, definition: str | None = None) -> asyncio.Future[bool]:
+    def submit_redrive(
+        self, arn: str, time: float, definition: str | None = None, inputs: Mapping[str, bytes] | None = None
+    ) -> asyncio.Future[bool]:
         """Makes an execution that ended without success one run by this process; false if it is none such.
 
-        With a `definition` it has that from now on; the one before is kept, see `history.former`.
+        With a `definition` it has that from now on, and the one before is kept; `inputs` are what states are entered
+        with, by their scope. See `history.former`.
         """
         parameters = {"arn": arn, "time": time, "owner": self._claim(), "pid": os.getpid()}
-        return self._writing().ask(changes.redriving(parameters, definition))
+        return self._writing().ask(changes.redriving(parameters, definition, inputs or {}))
 
     async def claim_orphan(self, record: ExecutionRecord) -> ExecutionRecord | None:
         """Makes an execution whose process is gone one run by this process; None if another was faster, or it ended.

@@ -15,9 +15,10 @@ _MOST_NAMED = 20
 """Places a message names."""
 
 
-def give_input(carried: Carried, wanted: str, text: bytes) -> None:
+def give_input(carried: Carried, wanted: str, text: bytes) -> list[str]:
     """Has the visits that are open of a state, by its name or its place, be entered once more with this input.
 
+    Gives their scopes.
     Raises `UsageError` with those there are.
     """
     open_ = {place_name(place.path, place.todo or ""): place for place in open_places(carried.restored)}
@@ -33,6 +34,15 @@ def give_input(carried: Carried, wanted: str, text: bytes) -> None:
         enter_anew(place, text)
         steps = [step for step in carried.steps if within is None or not step.scope.startswith(within)]
         carried.steps = [_with_input(step, place) for step in steps]
+    return [place.path for place in chosen]
+
+
+def give_input_at(restored: Restored, scope: str, text: bytes) -> None:
+    """Has the open state of a scope, if it still goes on in one, be entered once more with this input."""
+    for place in open_places(restored):
+        if place.path == scope:
+            enter_anew(place, text)
+            return
 
 
 def _with_input(step: Step, place: Restored) -> Step:

@@ -199,6 +199,11 @@ class Reader:
             elif event.type in _OPENING_MAP_RUN:
                 place.map_run, place.map_run_started = details["mapRunArn"], event.id
                 place.started = event.id
+            elif event.type == "MapIterationStarted":
+                # For the second time where a redrive had it begin once more.
+                left, place.todo, place.text, place.entry = None, scope.start_at, input, None
+                place.previous, place.is_closed = event.id, False
+                place.variables, place.variable_sizes = {}, {}
             elif event.type == "MapIterationSucceeded":
                 place.is_closed = True
             elif event.type in _SUCCEEDED and self._too_large:

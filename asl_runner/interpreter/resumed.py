@@ -35,14 +35,16 @@ _CONCLUDED = frozenset({"ParallelStateFailed", "MapStateFailed"})
 
 def resume(machine: model.StateMachine, events: Sequence[Event], input: bytes) -> Restored | None:
     """Where the machine stood after these events, the beginning of a history; None if it had not begun."""
-    return _Reader(events).machine(machine, input) if events else None
+    return ResumeReader(events).machine(machine, input) if events else None
 
 
-class _Reader(Reader):
+class ResumeReader(Reader):
+    """Reads a history that nobody ended."""
+
     def __init__(self, events: Sequence[Event]) -> None:
         super().__init__(events)
         self._too_large = False
-        self._redriven = next((event for event in reversed(events) if event.type == "ExecutionRedriven"), None)
+        self.redriven = next((event for event in reversed(events) if event.type == "ExecutionRedriven"), None)
 
     def settle(self, scope: model.Scope, place: Restored, events: Sequence[Event], left: int | None) -> None:
         """Says where the scope goes on."""
@@ -51,7 +53,7 @@ class _Reader(Reader):
             begun=0.0 if place.entry is None else place.entry.time,
             time=0.0 if latest is None else latest.time,
             last=0 if latest is None else latest.id,
-            redriven=0 if self._redriven is None else self._redriven.id,
+            redriven=0 if self.redriven is None else self.redriven.id,
         )
         if place.is_closed:
             place.todo = None
@@ -71,14 +73,14 @@ class _Reader(Reader):
         entry = place.entry
         assert entry is not None
         since = entry.id
-        if self._redriven is not None and self._redriven.id > entry.id:
-            since, after.begun = self._redriven.id, self._redriven.time
+        if self.redriven is not None and self.redriven.id > entry.id:
+            since, after.begun = self.redriven.id, self.redriven.time
         visit = [event for event in events if event.id > entry.id]
         spoiled = [event for event in visit if event.type == "EvaluationFailed" and event.id > since]
         if isinstance(state, model.Task):
             after.attempts = list(_task_attempts([event for event in visit if event.id > since]))
         elif isinstance(state, model.Working):
-            after.attempts = self._attempts(state, place, visit, since)
+            after.attempts = self.attempts_of(state, place, visit, since)
             after.time = max([after.time, *(attempt.time for attempt in after.attempts)])
             after.last = max([after.last, *(attempt.last for attempt in after.attempts)])
         elif spoiled:
@@ -93,7 +95,7 @@ class _Reader(Reader):
             if failures[-1] is not None and is_final(state, [each for each in failures if each is not None]):
                 after.failure = failures[-1]
 
-    def _attempts(self, state: model.Working, place: Restored, visit: Sequence[Event], since: int) -> list[Attempt]:
+    def attempts_of(self, state: model.Working, place: Restored, visit: Sequence[Event], since: int) -> list[Attempt]:
         """The attempts of a Parallel or Map; of those before a redrive the last one, which goes on."""
         assert place.todo is not None
         starts = [event for event in visit if event.type in ("ParallelStateStarted", "MapStateStarted")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -11,10 +11,13 @@ from msgspec import Struct, structs
 from asl_runner.definition import model
 from asl_runner.errors import NotFound
 from asl_runner.history import map_runs
+from asl_runner.history.events import Event
+from asl_runner.history.former import former_definitions, given_inputs
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.interpreter.carried import Step, carry
-from asl_runner.interpreter.new_inputs import give_input
+from asl_runner.interpreter.new_inputs import give_input, give_input_at
 from asl_runner.interpreter.restored import Restored, inner_scope, open_places, restore
+from asl_runner.interpreter.resumed_redrive import resume_redriven
 
 if TYPE_CHECKING:
     from asl_runner.history.store import Store
@@ -26,6 +29,8 @@ class Redrive(Struct, frozen=True, kw_only=True):
     restored: Restored
     definition: str | None
     """The text of the definition from now on; None where it stays."""
+    inputs: Mapping[str, bytes] = {}
+    """What states it goes on in are entered with, by their scope."""
     steps: Sequence[Step] = ()
     """What becomes of each state visited, if that was asked for."""
 
@@ -71,10 +76,35 @@ def plan(
         else step
         for step in carried.steps
     ]
-    for state, text in inputs:
-        give_input(carried, state, text)
+    given = {scope: text for state, text in inputs for scope in give_input(carried, state, text)}
     changed = _is_other(record.definition, machine.source)
-    return Redrive(restored=carried.restored, definition=machine.source if changed else None, steps=carried.steps)
+    return Redrive(
+        restored=carried.restored,
+        definition=machine.source if changed else None,
+        inputs=given,
+        steps=carried.steps,
+    )
+
+
+def standing(
+    store: Store, record: ExecutionRecord, machine: model.StateMachine, events: Sequence[Event]
+) -> Restored | None:
+    """Where an execution that was redriven stands, whose process died; None where what a redrive changed is no matter.
+
+    `record` and `events` are as they are kept.
+    """
+    redrives = [event.id for event in events if event.type == "ExecutionRedriven"]
+    has_begun = len(redrives) == record.redrive_count
+    former = dict(store.read(lambda tables: former_definitions(tables, record.arn))).get(record.redrive_count)
+    inputs = store.read(lambda tables: given_inputs(tables, record.arn))
+    if has_begun and former is None and not inputs:
+        return None
+    before = events[: redrives[-1] - 1] if has_begun else events
+    stood = carry(machine, before, record.input, former or record.definition, or_anew=True).restored
+    _forget_unknown(store, stood)
+    for scope, text in inputs.items():
+        give_input_at(stood, scope, text)
+    return resume_redriven(machine, events, record.input, stood) if has_begun else stood
 
 
 def _is_other(before: str, after: str) -> bool:

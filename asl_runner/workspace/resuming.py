@@ -9,6 +9,7 @@ from asl_runner.definition import model
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.interpreter.restored import Restored
 from asl_runner.interpreter.resumed import resume
+from asl_runner.workspace import redriving
 
 if TYPE_CHECKING:
     from asl_runner.history.store import Store
@@ -28,4 +29,6 @@ async def claim(store: Store, record: ExecutionRecord) -> ExecutionRecord | None
 
 def standing(store: Store, record: ExecutionRecord, machine: model.StateMachine) -> Restored | None:
     """Where an execution stands; None if nothing of it is kept but that it was started."""
-    return resume(machine, list(store.events(record.arn)), record.input)
+    events = list(store.events(record.arn))
+    redriven = redriving.standing(store, record, machine, events) if record.redrive_count and events else None
+    return redriven or resume(machine, events, record.input)

@@ -162,7 +162,7 @@ class Workspace:
         at = ticking.now() if at is None else at
         if prepared is None:
             prepared = await asyncio.to_thread(prepare, store, record, machine)
-        if not await store.submit_redrive(record.arn, at, prepared.definition):
+        if not await store.submit_redrive(record.arn, at, prepared.definition, prepared.inputs):
             return None
         again = prepared.record(record, at)
         return self._run(machine, input, again, ticking, observers, prepared.restored, mocks, around)
