@@ -65,6 +65,9 @@ class Activities:
         token = call.token
         if token is None:
             raise RuntimeError(f"the activity task {call.resource.arn} was given no token")
+        if call.going_on is not None and call.going_on.is_started:
+            with self._tokens.waiting(call) as answer:
+                return await answer
         activity = self._activities.setdefault(call.resource.arn, _Activity())
         with self._tokens.waiting(call) as answer:
             activity.tasks[token] = call, answer

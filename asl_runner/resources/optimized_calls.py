@@ -67,6 +67,13 @@ class Calls:
             answer = dict(sorted(((search(action.answer, answer) or {}) | own).items()))
         return Submitted(given, answer)
 
+    def before(self, call: TaskCall, answer: dict[str, Json]) -> Submitted:
+        """What was asked and answered already, before the process died that asked it."""
+        given = with_additions(call)
+        if self._action.in_s3:
+            given, _ = s3_bodies.fetched(given, self._action.json, self._clients)
+        return Submitted(given, answer)
+
     def is_endless(self, look: str) -> bool:
         """Whether what this operation looks at never ends in the emulation."""
         return f"{self._service}.{look}" in ENDLESS

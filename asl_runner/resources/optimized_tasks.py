@@ -12,7 +12,7 @@ import time
 from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
-from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.interpreter.ports import TaskCall, TaskFailed, TaskLost
 from asl_runner.resources import optimized
 from asl_runner.resources.aws.clients import AwsClients, Refused
 from asl_runner.resources.aws.integrations import Awaited
@@ -53,8 +53,10 @@ class OptimizedTasks:
         return (await self._clients.run(lambda: calls.submit(call))).answer
 
     async def _awaited(self, call: TaskCall, calls: Calls, awaited: Awaited) -> Json:
+        before = None if call.going_on is None else call.going_on.submitted
+        submit = (lambda: calls.submit(call)) if not isinstance(before, dict) else lambda: calls.before(call, before)
         document = await followed(
-            self._clients.run(lambda: calls.submit(call)),
+            self._clients.run(submit),
             lambda submitted: self._submitted(call, calls, awaited, submitted),
             lambda submitted: self._stop(calls, awaited, submitted),
         )
@@ -68,7 +70,9 @@ class OptimizedTasks:
         """The document of what was just started, once it has ended."""
         if awaited.nothing and search(awaited.nothing, submitted.answer):
             raise TaskFailed(TASK_FAILED, compact(_plain(submitted.answer)))
-        call.submitted(submitted.answer)
+        is_known = call.going_on is not None and call.going_on.submitted is not None
+        if not is_known:
+            call.submitted(submitted.answer)
         if self._clients.local and calls.is_endless(awaited.look):
             _log.warning(
                 "%s waits for a job that the emulation on this machine never ends: give the state %r an answer in "
@@ -76,7 +80,13 @@ class OptimizedTasks:
                 call.resource.arn,
                 call.state,
             )
-        return await self._ended(calls, awaited, submitted)
+        try:
+            return await self._ended(calls, awaited, submitted)
+        except Refused as refused:
+            # What was emulated here has gone with its process.
+            if is_known and self._clients.local and refused.code not in _BUSY:
+                raise TaskLost from refused
+            raise
 
     async def _ended(self, calls: Calls, awaited: Awaited, submitted: Submitted) -> Json:
         """The document of what was started, once it has ended. Throttling of a look means looking again."""

@@ -19,10 +19,10 @@ import msgspec
 from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
-from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.interpreter.ports import TaskCall, TaskFailed, TaskLost
 from asl_runner.resources.aws.errors import ATTEMPTS
-from asl_runner.resources.started import followed
-from asl_runner.sagemaker import shapes
+from asl_runner.resources.started import followed, known
+from asl_runner.sagemaker import orphans, shapes
 from asl_runner.service_model import validation
 from asl_runner.service_model.shapes import to_wire
 
@@ -45,6 +45,8 @@ _ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 _SPOILED_LOOKS = 20
 """So many looks at a job in a row may be spoiled; about ten minutes on AWS."""
+_SKEW = 2.0
+"""Seconds by which SageMaker's clock may be behind."""
 _STOPS = 5
 """How often a job is asked to stop while the API is busy."""
 _OWN_CLASSES = frozenset({"ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ConflictException"})
@@ -101,17 +103,55 @@ class SageMakerTasks:
         request = await asyncio.to_thread(_checked, call.input, operation, _optimized_error)
         name = {job.name: request[job.name]}
 
+        before = await self._before(call, job, name)
+        is_submitted = call.going_on is not None and call.going_on.submitted is not None
+
         async def ended(answer: dict[str, Any]) -> dict[str, Any]:
-            call.submitted(_submitted(answer))
+            if not is_submitted:
+                call.submitted(_submitted(answer))
             return await self._ended(job, name)
 
-        creation = _ask(method, request, _optimized_error)
+        creation = _ask(method, request, _optimized_error) if before is None else known(before)
         document = await followed(creation, ended, lambda answer: self._stop(job, name))
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
         result = {**_json(document, _epoch_milliseconds), "Tags": tags}
         if document[job.status] != "Completed":
             raise TaskFailed(TASK_FAILED, msgspec.json.encode(result).decode())
         return result
+
+    async def _before(self, call: TaskCall, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any] | None:
+        """The answer to the creation of a job that a process asked for which died since; None to ask for it now.
+
+        Raises `TaskLost` for one that was created and is gone, or was ended with that process.
+        """
+        if call.going_on is None:
+            return None
+        try:
+            document = await self._described(job, name)
+        except _Passing:
+            raise
+        except TaskFailed:
+            document = None
+        is_submitted = call.going_on.submitted is not None
+        if document is None or document.get("FailureReason") == orphans.REASON:
+            if is_submitted:
+                raise TaskLost
+            return None
+        if not is_submitted and _seconds(document["CreationTime"]) < call.going_on.scheduled - _SKEW:
+            return None  # Somebody's else: creating it says that the name is taken.
+        arn = job.name.removesuffix("Name") + "Arn"
+        return {arn: document[arn]}
+
+    async def _described(self, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any]:
+        """One look at a job, taken again while something passing spoils it. Raises `TaskFailed`."""
+        for attempt in range(_SPOILED_LOOKS):
+            try:
+                return await _ask(getattr(self._client, job.describe), name, _optimized_error)
+            except _Passing:
+                if attempt == _SPOILED_LOOKS - 1:
+                    raise
+                await asyncio.sleep(self._interval * min(2**attempt, 6))
+        raise AssertionError("a look is taken or refused")
 
     async def _ended(self, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any]:
         """The Describe document of the job once it has ended.
@@ -316,6 +356,10 @@ def _json(value: Any, timestamp: Callable[[datetime], Json]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_json(item, timestamp) for item in value]
     return timestamp(value) if isinstance(value, datetime) else value
+
+
+def _seconds(time_: datetime | float) -> float:
+    return time_.timestamp() if isinstance(time_, datetime) else time_
 
 
 def _epoch_milliseconds(time_: datetime) -> int:

@@ -6,12 +6,13 @@ Source: reference section 14 (`states`), recorded histories for the shapes of re
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import formatdate
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -19,7 +20,7 @@ from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed
-from asl_runner.resources.started import followed
+from asl_runner.resources.started import followed, known
 
 _FIELDS = ("StateMachineArn", "Input", "Name", "TraceHeader")
 _DOCUMENTS = ("input", "output")
@@ -50,19 +51,34 @@ class StatesTasks:
 
     async def submit(self, call: TaskCall) -> Json:
         """Starts the execution, whatever the pattern: for a callback task, the part before the wait."""
-        return _submitted(await self._start(_checked(call.input)))
+        return _submitted(await self._start(call, _checked(call.input)))
 
-    async def _start(self, request: Mapping[str, str]) -> dict[str, Any]:
-        return await _ask(self._client.start_execution, request)
+    async def _start(self, call: TaskCall, request: Mapping[str, str]) -> dict[str, Any]:
+        """The answer of StartExecution. One that a process started which died is started once all the same."""
+        if "name" in request or not call.key:
+            return await _ask(self._client.start_execution, request)
+        drawn = hashlib.blake2b(call.key.encode(), digest_size=16).digest()
+        request = {**request, "name": str(UUID(bytes=drawn, version=4))}
+        try:
+            return await _ask(self._client.start_execution, request)
+        except TaskFailed as refused:
+            if call.going_on is None or refused.error != "StepFunctions.ExecutionAlreadyExistsException":
+                raise
+            machine = request["stateMachineArn"].replace(":stateMachine:", ":execution:")
+            described = {"executionArn": f"{machine}:{request['name']}"}
+            return await _ask(self._client.describe_execution, described)
 
     async def _awaited(self, call: TaskCall, *, parsed: bool) -> Json:
         """Starts an execution and waits for its end. Cut off, it stops that execution."""
 
         async def ended(started: dict[str, Any]) -> dict[str, Any]:
-            call.submitted(_submitted(started))
+            if before is None:
+                call.submitted(_submitted(started))
             return await self._ended(started["executionArn"])
 
-        document = await followed(self._start(_checked(call.input)), ended, self._stop)
+        before = None if call.going_on is None else call.going_on.submitted
+        start = self._start(call, _checked(call.input)) if before is None else known(_started(before))
+        document = await followed(start, ended, self._stop)
         result = _described(document, parsed=parsed)
         if document["status"] != "SUCCEEDED":
             raise TaskFailed(TASK_FAILED, compact(result))
@@ -153,6 +169,12 @@ def _submitted(answer: Mapping[str, Any]) -> Json:
         "SdkResponseMetadata": {"RequestId": request_id},
         "StartDate": shown["startDate"],
     }
+
+
+def _started(submitted: Json) -> dict[str, Any]:
+    """What a shown answer of StartExecution says."""
+    assert isinstance(submitted, dict)
+    return {"executionArn": submitted["ExecutionArn"]}
 
 
 def _described(document: Mapping[str, Any], *, parsed: bool) -> dict[str, Json]:

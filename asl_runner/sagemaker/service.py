@@ -57,8 +57,7 @@ class Service:
             tags={tag["Key"]: tag["Value"] for tag in request.get("Tags", [])},
             owner=self.site.records.owner if runs else None,
         )
-        if self._reuse_names:
-            self._free(kind, name)
+        self._free(kind, name)
         try:
             self.site.records.create(record)
         except FileExistsError as error:
@@ -172,8 +171,13 @@ class Service:
             return msgspec.structs.replace(record, document=document)
 
     def _free(self, kind: Kind, name: str) -> None:
+        """Gives the name of a job away again that was lost with its process or, if names are reused, has ended."""
         record = self.site.records.read(kind.directory, name)
-        if record is not None and (kind.status is None or record.document[kind.status] in TERMINAL):
+        if record is None:
+            return
+        lost = self._settled(kind, record).document.get("FailureReason") == orphans.REASON
+        ended = kind.status is None or record.document[kind.status] in TERMINAL
+        if lost or (self._reuse_names and ended):
             self.site.records.delete(kind.directory, name)
 
 
