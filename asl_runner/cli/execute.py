@@ -94,6 +94,7 @@ async def _run(
                 clock=request.clock,
                 observers=() if progress is None else (progress.observe,),
                 mocks=mocks,
+                run_with=request.run_with,
             )
             if progress is not None:
                 progress.announce(subject.name, running.name, where(workspace))

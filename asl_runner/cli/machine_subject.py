@@ -37,6 +37,7 @@ class MachineSubject:
         clock: Literal["real", "virtual"],
         observers: Sequence[Observer],
         mocks: Mocks | None,
+        run_with: Mapping[str, Any],
     ) -> RunningExecution:
         """Starts it in a workspace. Raises as `Workspace.start` does."""
         try:
@@ -48,6 +49,7 @@ class MachineSubject:
                 clock=clock,
                 observers=observers,
                 mocks=mocks,
+                run_with=run_with,
             )
         except ExecutionExists as taken:
             raise ExecutionExists(f"{taken}. Choose another --name, or none for a new one.") from None

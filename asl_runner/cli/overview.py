@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
     "run": "Run a state machine and print its output",
+    "resume": "Go on with an execution whose process died, where that left it",
     "redrive": "Go on with an execution that did not succeed, what succeeded kept",
     "import": "Keep an execution of AWS here, to be shown and redriven",
     "translate": "Print the state machine a SageMaker pipeline becomes",

@@ -54,6 +54,7 @@ class PipelineSubject:
         clock: Literal["real", "virtual"],
         observers: Sequence[Observer],
         mocks: Mocks | None,
+        run_with: Mapping[str, Any],
     ) -> RunningExecution:
         """Starts it in a workspace. Raises as `Pipelines.start` does."""
         pipelines = workspace.pipelines
@@ -69,6 +70,7 @@ class PipelineSubject:
             clock=clock,
             observers=observers,
             mocks=mocks,
+            run_with=run_with,
         )
         return running
 

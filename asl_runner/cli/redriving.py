@@ -76,7 +76,8 @@ def _check(workspace: Workspace, record: ExecutionRecord) -> None:
     hint = ""
     if workspace.store.is_orphaned(record):
         hint = (
-            f". But its process {record.pid} is gone: `asl-runner stop {record.name}` ends it, then it can be redriven."
+            f". But its process {record.pid} is gone: `asl-runner resume {record.name}` has it go on where it was; "
+            f"`asl-runner stop {record.name}` ends it, then it can be redriven."
         )
     elif reason == PERIOD_EXCEEDED:
         hint = ". Set `redrive_seconds` in [limits] of the configuration to allow more time than AWS."
@@ -113,6 +114,7 @@ class _Redriven:
         clock: Literal["real", "virtual"],
         observers: Sequence[Observer],
         mocks: Mocks | None,
+        run_with: Mapping[str, Any],
     ) -> RunningExecution:
         """Goes on with it. Raises `UsageError` for what cannot run here, or when it is under way already."""
         if mocks is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -20,6 +21,19 @@ class Running(Struct, frozen=True, kw_only=True):
     choice: Choice
     workspace: str | None
     config: str | None
+
+    @property
+    def run_with(self) -> dict[str, Any]:
+        """What a command that resumes the execution has to know, and no other process of the workspace would."""
+        given = {
+            "clock": None if self.clock == "real" else self.clock,
+            "mock_file": None if self.mock_file is None else str(Path(self.mock_file).absolute()),
+            "case": self.case,
+            "target": self.choice.target,
+            "uses": dict(self.choice.uses),
+            "config": None if self.config is None else str(Path(self.config).absolute()),
+        }
+        return {name: value for name, value in given.items() if value}
 
 
 class Request(Running, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ class Subject(Protocol):
         clock: Literal["real", "virtual"],
         observers: Sequence[Observer],
         mocks: Mocks | None,
+        run_with: Mapping[str, Any],
     ) -> RunningExecution:
         """Starts it in a workspace. Raises as `Workspace.start` does."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from msgspec.structs import replace
@@ -24,6 +24,9 @@ from asl_runner.errors import UsageError, near
 if TYPE_CHECKING:
     from asl_runner.cli.request import Request
     from asl_runner.configuration import Configuration
+    from asl_runner.resources.mocks.tasks import Mocks
+    from asl_runner.workspace import Workspace
+    from asl_runner.workspace.running import Observer, RunningExecution
 
 CODE = "templates"
 """The workspace's folder of code that stands in templates."""
@@ -37,8 +40,26 @@ class TemplateSubject(MachineSubject):
         machine = load(deployed.definition, name=f"{request.file}, {deployed.name}")
         super().__init__(machine, read_input(request.input), deployed.name, request.name)
         self.file = request.file
+        self._template = {
+            "template": str(Path(request.file).absolute()),
+            "parameters": list(request.parameters),
+            "machine": deployed.name,
+        }
         self._functions = deployed.functions
         self.beside = {**deployed.beside, **{_logical(other.name): _resource(other) for other in others}}
+
+    async def start(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Literal["real", "virtual"],
+        observers: Sequence[Observer],
+        mocks: Mocks | None,
+        run_with: Mapping[str, Any],
+    ) -> RunningExecution:
+        """Starts it in a workspace, which remembers where its functions are. Raises as `Workspace.start` does."""
+        run_with = {**run_with, **self._template}
+        return await super().start(workspace, clock=clock, observers=observers, mocks=mocks, run_with=run_with)
 
     def configured(self, configuration: Configuration, directory: Path) -> Configuration:
         """With the template's functions, those left out that the configuration has itself."""

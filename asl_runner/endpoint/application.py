@@ -89,10 +89,12 @@ class Application:
         self._requests: set[asyncio.Task[Any]] = set()
         self._ending = False
 
-    async def start(self) -> None:
-        """Makes the APIs ready for requests."""
+    async def start(self, *, resumes: bool) -> None:
+        """Makes the APIs ready for requests; with `resumes` the executions go on whose process is gone."""
         await self.stepfunctions.start()
         await self.lambda_.start()
+        if resumes:
+            await self.stepfunctions.go_on()
 
     async def close(self) -> None:
         """Ends what requests have started, except what belongs to the workspace."""

@@ -28,5 +28,5 @@ async def served_for(
         return
     from asl_runner.endpoint.server import Server
 
-    async with Server(workspace, port=0) as server:
+    async with Server(workspace, port=0, resumes=False) as server:
         yield server

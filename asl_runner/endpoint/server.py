@@ -35,6 +35,7 @@ class Server:
     """Serves a workspace to AWS clients. The workspace is opened and closed by its owner, after the server.
 
     `port` 0 takes a free one. `request_limit` is in bytes, see `Application`; `pages` answers browsers.
+    With `resumes` executions whose process is gone go on before the first request is answered.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Server:
         port: int = DEFAULT_PORT,
         request_limit: int = DEFAULT_LIMIT,
         pages: Site | None = None,
+        resumes: bool = True,
     ) -> None:
         self._workspace = workspace
+        self._resumes = resumes
         self._host = host
         self._wanted_port = port
         try:
@@ -70,7 +73,7 @@ class Server:
         self._workspace.local.served_at = self.url
         try:
             self._server = _uvicorn(self._application)
-            await self._application.start()
+            await self._application.start(resumes=self._resumes)
         except BaseException:
             listener.close()
             raise

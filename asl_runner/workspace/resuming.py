@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asl_runner.definition import model
 from asl_runner.history.records import ExecutionRecord
@@ -20,6 +21,12 @@ def interrupted(store: Store) -> Iterator[ExecutionRecord]:
     for record in reversed(store.executions(status="RUNNING", children=False)):
         if store.is_orphaned(record):
             yield record
+
+
+def run_with(record: ExecutionRecord) -> dict[str, Any]:
+    """How an execution was run, as `Workspace.start` was told; empty for what any process of the workspace can run."""
+    found: dict[str, Any] = json.loads(record.settings or "{}").get("run", {})
+    return found
 
 
 async def claim(store: Store, record: ExecutionRecord) -> ExecutionRecord | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -75,8 +75,11 @@ class Workspace:
         around: Around | None = None,
         seed: str | None = None,
         check: bool = True,
+        run_with: Mapping[str, Json] | None = None,
     ) -> RunningExecution:
         """Starts an execution, which is then kept here. `name` defaults to a new UUID. `mocks` answer its Tasks.
+
+        `run_with` is kept with it: what whoever resumes it must know of how it was run.
 
         `around` gives the port that answers Tasks, made of the one that would. Executions of the same `seed` draw the
         same random numbers; by default each has one of its own. Without `check` a Task that cannot run here fails when
@@ -85,7 +88,9 @@ class Workspace:
         Raises `UsageError` for a name or input AWS would not take and for a Task that cannot run here (the message says
         what to configure), `ExecutionExists` for a name that is taken, `WorkspaceError` when nothing can be written.
         """
-        from asl_runner.expressions.json_text import compact_bytes
+        from msgspec.structs import replace
+
+        from asl_runner.expressions.json_text import compact, compact_bytes
         from asl_runner.workspace import preflight
 
         limits = self.limits
@@ -101,6 +106,10 @@ class Workspace:
             self.local.check(machine, () if mocks is None else mocks.states)
         ticking = _clock(clock)
         record = self._record(machine, machine_name, name, text, ticking.now(), seed or uuid.uuid4().hex)
+        if run_with is None and (mocks is not None or around is not None):
+            run_with = {"answered": "by its caller"}
+        if run_with:
+            record = replace(record, settings=compact({"run": run_with}))
         return await self.launch(
             machine, input, record, clock=ticking, observers=observers, taken=given, mocks=mocks, around=around
         )
@@ -191,6 +200,9 @@ class Workspace:
         if claimed is None:
             return None
         restored = await asyncio.to_thread(standing, store, claimed, machine)
+        if around is None and (self.directory / "pipelines").is_dir():
+            pipeline = self.pipelines.of(claimed)
+            around = None if pipeline is None else self.pipelines.again(pipeline)
         return self._run(machine, input, claimed, clock, observers, restored, mocks, around)
 
     async def restart(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from asl_runner.errors import NotFound
 from asl_runner.history.identifiers import random_hex
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.service_model.errors import ServiceError
+from asl_runner.workspace.resuming import interrupted, run_with
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace.running import RunningExecution
 
+_log = logging.getLogger(__name__)
+
 GONE = "The process that ran the execution ended."
 """The cause of the end of an execution whose process is gone."""
 
 
 async def kept_execution(service: StepFunctions, arn: str, *, children: bool = False) -> ExecutionRecord:
-    """The Standard execution with this ARN; one whose process is gone has ended.
+    """The Standard execution with this ARN; one whose process is gone goes on, if it can here.
 
     With `children` also an Express one that a map run started. Raises `ServiceError` InvalidArn or
     ExecutionDoesNotExist.
@@ -38,19 +42,34 @@ async def kept_execution(service: StepFunctions, arn: str, *, children: bool = F
     try:
         record = store.execution(arn)
         if record.status == "RUNNING" and service.workspace.running(arn) is None and store.is_orphaned(record):
-            await asyncio.to_thread(store.abort_orphan, record, None, GONE)
+            await go_on(service, record)
             record = store.execution(arn)
     except NotFound:
         raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'") from None
     return record
 
 
-def end_orphans(service: StepFunctions) -> None:
-    """Ends every execution whose process is gone, so that nobody waits for it."""
-    store = service.workspace.writable
-    for record in store.executions(status="RUNNING"):
-        if store.is_orphaned(record):
-            store.abort_orphan(record, None, GONE)
+async def go_on_with_all(service: StepFunctions) -> None:
+    """Has every execution whose process is gone go on that can do so here."""
+    for record in await asyncio.to_thread(lambda: list(interrupted(service.workspace.writable))):
+        await go_on(service, record)
+
+
+async def go_on(service: StepFunctions, record: ExecutionRecord) -> None:
+    """Has an execution whose process is gone go on, unless that was run with what this process does not know.
+
+    One of a map run does with its parent; an Express one, of which nothing is kept for sure, has ended.
+    """
+    if record.type == "EXPRESS":
+        await asyncio.to_thread(service.workspace.writable.abort_orphan, record, None, GONE)
+        return
+    if record.map_run_arn is not None:
+        return
+    if run_with(record):
+        _log.warning("Left as it is, since it was run with options: asl-runner resume %s goes on with it.", record.name)
+        return
+    machine = service.machine(record.definition)
+    await service.workspace.resume(machine, msgspec.json.decode(record.input), record)
 
 
 def execution_record(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from asl_runner.endpoint.stepfunctions.client import OwnClient
-from asl_runner.endpoint.stepfunctions.kept import end_orphans
+from asl_runner.endpoint.stepfunctions.kept import go_on_with_all
 from asl_runner.endpoint.stepfunctions.logs import Deliveries, log_of
 from asl_runner.endpoint.stepfunctions.redrive import ClientTokens
 from asl_runner.endpoint.stepfunctions.targets import Target, resolve
@@ -48,10 +48,13 @@ class StepFunctions:
         self._targets: dict[str, tuple[float, Target]] = {}
 
     async def start(self) -> None:
-        """Makes the service ready for requests. Executions whose process is gone have ended."""
-        await asyncio.to_thread(end_orphans, self)
+        """Makes the service ready for requests."""
         self.workspace.local.stepfunctions = OwnClient(self)
         self.workspace.log_of = lambda record: log_of(self, record)
+
+    async def go_on(self) -> None:
+        """Has the executions go on whose process is gone."""
+        await go_on_with_all(self)
 
     async def close(self) -> None:
         """Ends what the service started."""

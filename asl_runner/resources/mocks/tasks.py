@@ -6,7 +6,7 @@ import asyncio
 import copy
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from asl_runner.definition.model import StateMachine, Task
 from asl_runner.definition.walk import all_states
 from asl_runner.errors import UsageError, near
 from asl_runner.expressions.environment import Json
+from asl_runner.history.events import Event
 from asl_runner.history.scopes import scope_index
 from asl_runner.interpreter.ports import Clock, TaskCall, TaskFailed, Tasks
 from asl_runner.resources.mocks.answers import (
@@ -30,6 +31,10 @@ from asl_runner.resources.mocks.answers import (
     answer_of,
 )
 from asl_runner.resources.mocks.shapes import Mismatch, Mode, check_result
+
+_ANSWERED = frozenset(
+    f"{kind}{end}" for kind in ("LambdaFunction", "Activity", "Task") for end in ("Succeeded", "Failed", "TimedOut")
+)
 
 
 class Mocks:
@@ -94,6 +99,17 @@ class Mocks:
         except Mismatch as problem:
             raise Mismatch(f"The mock of {call.state!r}: {problem}") from None
         return value
+
+    def have_answered(self, events: Iterable[Event]) -> None:
+        """Counts the invocations a history tells of that were answered; those in flight at its end are made again."""
+        inside: dict[str, str] = {}
+        for event in events:
+            if event.type == "TaskStateEntered":
+                inside[event.scope] = (event.details or {})["name"]
+            elif event.type in _ANSWERED and event.scope in inside:
+                state = inside[event.scope]
+                by_item = isinstance(self.answers.get(state), ByItem) and event.scope
+                self.count(state, scope_index(event.scope) if by_item else None)
 
     def count(self, state: str, item: int | None) -> int:
         """The number, from 0, of the invocation that now begins."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asl_runner.workspace.workspace import Workspace
 
 _MACHINE_NAME_LIMIT = 80
+_NOTHING: Mapping[str, Any] = {}
 _STATUSES = {"RUNNING": "Executing", "SUCCEEDED": "Succeeded", "ABORTED": "Stopped"}
 STEP_FAILURE = "Step failure: One or multiple steps failed."
 """Source: reference section 8.3."""
@@ -74,6 +75,7 @@ class Pipelines:
         observers: Sequence[Observer] = (),
         mocks: Mocks | None = None,
         check: bool = True,
+        run_with: Mapping[str, Any] = _NOTHING,
     ) -> tuple[PipelineExecution, RunningExecution]:
         """Starts an execution of the pipeline `name`.
 
@@ -109,6 +111,7 @@ class Pipelines:
                 clock=clock,
                 observers=observers,
                 mocks=mocks,
+                run_with=run_with,
                 around=lambda tasks: self._tasks(tasks, plan.pipeline, record),
                 check=check,
             )

@@ -1,0 +1,219 @@
+"""What `asl-runner resume` does: takes over an execution whose process is gone, and runs it to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+import msgspec
+from msgspec.structs import asdict, replace
+
+from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
+from asl_runner.cli.execute import STOPPING, perform
+from asl_runner.cli.interrupts import interruptible
+from asl_runner.cli.options import open_workspace
+from asl_runner.cli.request import Request, Running
+from asl_runner.cli.subject import Subject, read_subject
+from asl_runner.definition import load
+from asl_runner.errors import AslRunnerError, UsageError
+from asl_runner.placement import Choice
+from asl_runner.workspace.resuming import interrupted, run_with
+
+if TYPE_CHECKING:
+    from asl_runner.configuration import Configuration
+    from asl_runner.history.events import Event
+    from asl_runner.history.records import ExecutionRecord
+    from asl_runner.resources.mocks.tasks import Mocks
+    from asl_runner.workspace import Workspace
+    from asl_runner.workspace.pipelines.records import PipelineExecution
+    from asl_runner.workspace.running import Observer, RunningExecution
+
+
+class ResumeRequest(Running, frozen=True, kw_only=True):
+    """The arguments and options of `resume`."""
+
+    execution: str
+
+
+def resume(request: ResumeRequest) -> int:
+    """Goes on with one execution and prints its outcome; gives the exit code."""
+    with open_workspace(request.workspace, request.config, request.choice) as workspace:
+        record = workspace.find(request.execution)
+        _check(workspace, record)
+    return _go_on(request, record)
+
+
+def resume_all(request: ResumeRequest) -> int:
+    """Goes on with every execution whose process is gone, each to its end; gives the exit code."""
+    with open_workspace(request.workspace, request.config, request.choice) as workspace:
+        try:
+            found = list(interrupted(workspace.store))
+        except AslRunnerError:
+            found = []
+    if not found:
+        click.echo("Nothing to resume: no execution's process is gone.", err=True)
+        return 0
+    plain = [record for record in found if not run_with(record)]
+    codes = [_go_on_together(request, plain)] if plain else []
+    for record in found:
+        if record not in plain:
+            codes.append(_go_on(request, record))
+    return max(codes)
+
+
+def _check(workspace: Workspace, record: ExecutionRecord) -> None:
+    if record.status != "RUNNING":
+        hint = "" if record.status == "SUCCEEDED" else f" `asl-runner redrive {record.name}` goes on with it."
+        raise UsageError(f"{record.name} has ended: {record.status}.{hint}")
+    if not workspace.store.is_orphaned(record):
+        raise UsageError(f"{record.name} runs in process {record.pid}.")
+    if record.type == "EXPRESS":
+        raise UsageError(
+            f"{record.name} is an Express execution: nothing of it is kept for sure, so it cannot go on. "
+            f"`asl-runner stop {record.name}` ends it."
+        )
+    if record.map_run_arn is not None:
+        raise UsageError(f"{record.name} is a child of a distributed Map and goes on with the execution that has it.")
+    if "answered" in run_with(record):
+        raise UsageError(
+            f"The tasks of {record.name} were answered by the program that ran it, so it cannot go on here."
+        )
+
+
+def _go_on(request: ResumeRequest, record: ExecutionRecord) -> int:
+    """Goes on with the options the execution was run with, as far as no others are given."""
+    known = run_with(record)
+    choice = request.choice
+    if choice == Choice():
+        choice = Choice(target=known.get("target"), uses=known.get("uses", {}))
+    request = replace(
+        request,
+        clock="virtual" if "virtual" in (request.clock, known.get("clock")) else "real",
+        mock_file=request.mock_file or known.get("mock_file"),
+        case=request.case or known.get("case"),
+        config=request.config or known.get("config"),
+        choice=choice,
+    )
+    given = None if "template" not in known else _of_template(request, known)
+    workspace = open_workspace(request.workspace, request.config, request.choice)
+    with workspace:
+        subject = _Resumed(workspace, record, given)
+    return perform(workspace, subject, request)
+
+
+def _of_template(request: ResumeRequest, known: Mapping[str, Any]) -> Subject:
+    """The state machine of the template it was run from, for its functions."""
+    if not Path(known["template"]).exists():
+        raise UsageError(f"The template it was run from is gone: {known['template']}.")
+    fields = {name: value for name, value in asdict(request).items() if name != "execution"}
+    return read_subject(
+        Request(
+            file=known["template"],
+            parameters=tuple(known["parameters"]),
+            machine=known["machine"],
+            **{**fields, "choice": request.choice},
+        )
+    )
+
+
+def _go_on_together(request: ResumeRequest, records: Sequence[ExecutionRecord]) -> int:
+    """Goes on with all of these at once, and says how each ended."""
+    import asyncio
+
+    ended, signal = asyncio.run(_run_together(request, records))
+    from asl_runner.cli.documents import outcome_document, to_json
+
+    for record in ended:
+        if request.as_json:
+            click.echo(to_json(outcome_document(record)))
+        else:
+            said = f": {record.error}" if record.error else ""
+            click.echo(f"{record.name}  {record.status}{said}")
+    if signal is not None:
+        return signal
+    return 0 if all(record.status == "SUCCEEDED" for record in ended) else EXIT_NOT_SUCCEEDED
+
+
+async def _run_together(
+    request: ResumeRequest, records: Sequence[ExecutionRecord]
+) -> tuple[list[ExecutionRecord], int | None]:
+    from asl_runner.endpoint.server import Server
+
+    workspace = open_workspace(request.workspace, request.config, request.choice)
+    running: list[RunningExecution] = []
+
+    def stop() -> None:
+        for each in running:
+            each.stop()
+
+    with interruptible(None if request.quiet else STOPPING) as interruption:
+        async with workspace, Server(workspace, port=0, resumes=False):
+            interruption.on_signal(stop)
+            for record in records:
+                machine = load(record.definition, name="definition.json")
+                resumed = await workspace.resume(machine, msgspec.json.decode(record.input), record)
+                # One that a nested execution belongs to may have been faster.
+                resumed = resumed or workspace.running(record.arn)
+                if resumed is not None:
+                    running.append(resumed)
+            for each in running:
+                await each.result()
+            return [each.record for each in running], interruption.exit_code
+
+
+class _Resumed:
+    """An execution that goes on where its process left it."""
+
+    def __init__(self, workspace: Workspace, record: ExecutionRecord, given: Subject | None) -> None:
+        """`given` has the functions of the template it was run from, if it was."""
+        self.name, self.machine = record.machine_name, load(record.definition, name="definition.json")
+        self.past: Sequence[Event] = list(workspace.store.events(record.arn))
+        self.file = "" if given is None else given.file
+        self.beside: Mapping[str, Any] = {} if given is None else given.beside
+        self._record, self._given = record, given
+        self._pipeline: PipelineExecution | None = None
+        if (workspace.directory / "pipelines").is_dir():
+            self._pipeline = workspace.pipelines.of(record)
+
+    async def start(
+        self,
+        workspace: Workspace,
+        *,
+        clock: Literal["real", "virtual"],
+        observers: Sequence[Observer],
+        mocks: Mocks | None,
+        run_with: Mapping[str, Any],
+    ) -> RunningExecution:
+        """Goes on with it. Raises `UsageError` for what cannot run here, or when somebody else has it."""
+        from asl_runner.interpreter.clocks import RealClock, VirtualClock
+
+        if mocks is not None:
+            mocks.bind(self.machine)
+            mocks.have_answered(self.past)
+        workspace.local.check(self.machine, () if mocks is None else mocks.states)
+        latest = self.past[-1].time if self.past else self._record.start
+        running = await workspace.resume(
+            self.machine,
+            msgspec.json.decode(self._record.input),
+            self._record,
+            clock=VirtualClock(latest) if clock == "virtual" else RealClock(),
+            observers=observers,
+            mocks=mocks,
+        )
+        if running is None:
+            raise UsageError(f"{self._record.name} has been taken up by another process, or has ended.")
+        return running
+
+    def configured(self, configuration: Configuration, directory: Path) -> Configuration:
+        """With the functions of the template it was run from, if it was."""
+        return configuration if self._given is None else self._given.configured(configuration, directory)
+
+    def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
+        """The pipeline's execution, if it is of one."""
+        if self._pipeline is None:
+            return None
+        from asl_runner.cli.pipelines import pipeline_document
+
+        return pipeline_document(workspace.pipelines, self._pipeline)
