@@ -133,7 +133,7 @@ def test_a_wait_ends_when_it_would_have(tmp_path: Path) -> None:
 
 
 def test_it_goes_on_with_the_options_it_was_run_with(tmp_path: Path) -> None:
-    flow = {
+    flow: dict[str, Any] = {
         "StartAt": "Mocked",
         "States": {
             "Mocked": {**call("never for real"), "Next": "Real"},
