@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 def redrive(request: RedriveRequest) -> int:
     """Redrives the execution, or only says what that would do; gives the exit code."""
+    if [request.definition, *(text for _, text in request.inputs)].count("-") > 1:
+        raise UsageError("Standard input can be read once: as the definition or as one input.")
     given = None if request.definition is None else _definition(request)
     workspace = open_workspace(request.workspace, request.config, request.choice)
     with workspace:

@@ -136,27 +136,34 @@ def to_run(machine: model.StateMachine, restored: Restored) -> set[str]:
 def _to_run(scope: model.Scope, place: Restored) -> Iterator[str]:
     if place.todo is None:
         return
-    first = scope.states[place.todo]
     known = place.children or {}
-    if isinstance(first, model.Parallel):
-        for index, branch in enumerate(first.branches):
-            yield from _to_run(branch, known[index]) if index in known else _from(branch, branch.start_at)
-    yield from _from(scope, place.todo, bool(known) and isinstance(first, model.Parallel))
-
-
-def _from(scope: model.Scope, start: str, seen_inside: bool = False) -> Iterator[str]:
-    """The states that can be reached from one of a scope; without those inside it if they have been `seen_inside`."""
-    waiting, seen = [start], {start}
-    while waiting:
-        name = waiting.pop()
-        state = scope.states[name]
+    first = scope.states[place.todo]
+    reached = _reached(scope, place.todo)
+    comes_back = any(place.todo in _nexts(scope.states[name]) for name in reached)
+    for name in reached:
         yield name
-        if not (seen_inside and name == start):
-            for inner in _inner(state):
-                yield from _from(inner, inner.start_at)
-        fresh = {next for next in _nexts(state) if next not in seen}
-        seen |= fresh
-        waiting.extend(fresh)
+        if name == place.todo and isinstance(first, model.Parallel) and known and not comes_back:
+            for index, branch in enumerate(first.branches):
+                yield from _to_run(branch, known[index]) if index in known else _all(branch)
+        else:
+            for inner in _inner(scope.states[name]):
+                yield from _all(inner)
+
+
+def _all(scope: model.Scope) -> Iterator[str]:
+    """The states of a scope that can be reached, and those inside them."""
+    for name in _reached(scope, scope.start_at):
+        yield name
+        for inner in _inner(scope.states[name]):
+            yield from _all(inner)
+
+
+def _reached(scope: model.Scope, start: str) -> list[str]:
+    """A state of a scope and those that can follow it."""
+    found = [start]
+    for name in found:
+        found += [next for next in dict.fromkeys(_nexts(scope.states[name])) if next not in found]
+    return found
 
 
 def _inner(state: model.State) -> Sequence[model.Scope]:

@@ -191,6 +191,46 @@ def test_an_input_for_a_state_it_does_not_go_on_in_is_refused(project: Path) -> 
     assert calls(project) == []
 
 
+def test_standard_input_is_read_once(project: Path) -> None:
+    refused = asl_runner(project, "redrive", "o-1", "-d", "-", "--input-of", "Pack", "-", stdin=json.dumps(order()))
+    assert refused.returncode == 2
+    assert "Standard input can be read once" in refused.stderr
+    planned = asl_runner(project, "redrive", "o-1", "-d", "-", "--plan", stdin=json.dumps(order(Comment="x")))
+    assert "changed: Comment" in planned.stdout
+
+
+def test_a_pipeline_goes_on_with_its_steps(tmp_path: Path) -> None:
+    steps: list[dict[str, Any]] = [
+        {
+            "Name": name,
+            "Type": "Lambda",
+            "FunctionArn": f"{ARN}:{name.lower()}",
+            "Arguments": {},
+            "OutputParameters": [],
+        }
+        for name in ("One", "Two")
+    ]
+    steps[1]["DependsOn"] = ["One"]
+    write(tmp_path, "p.json", {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "Steps": steps})
+    counting = f"    open(r'{tmp_path}/calls', 'a').write('one ')\n"
+    write(tmp_path, "lambdas/one.py", f"def handler(event, context):\n{counting}    return {{}}\n")
+    write(tmp_path, "lambdas/two.py", "def handler(event, context):\n    raise ValueError('two')\n")
+    assert asl_runner(tmp_path, "run", "p.json", "-q").returncode == 1
+    write(tmp_path, "lambdas/two.py", "def handler(event, context):\n    return {}\n")
+    write(tmp_path, "m.asl.json", PASS)
+    refused = asl_runner(tmp_path, "redrive", "latest", "-d", "m.asl.json")
+    assert refused.returncode == 2
+    done = asl_runner(tmp_path, "redrive", "latest", "-q")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["PipelineExecutionStatus"] == "Succeeded"
+    assert {one["StepName"]: one["StepStatus"] for one in document["PipelineExecutionSteps"]} == {
+        "One": "Succeeded",
+        "Two": "Succeeded",
+    }
+    assert (tmp_path / "calls").read_text() == "one "
+
+
 def test_mocks_answer_and_only_what_may_run_must_be_able_to(project: Path) -> None:
     (project / "lambdas" / "prepare.py").unlink()
     write(project, "mocks.json", {"Pack": {"return": "mocked"}})

@@ -119,6 +119,45 @@ async def test_the_tree_shows_states_branches_and_counts(tmp_path: Path) -> None
         assert words in last
 
 
+async def redriven(directory: Path) -> tuple[list[Event], list[Event]]:
+    """What happened before a redrive, and since."""
+    before: list[Event] = []
+    after: list[Event] = []
+    configuration = Configuration(root=directory, workspace=directory / ".asl-runner")
+    async with Workspace(configuration) as workspace:
+        running = await workspace.start(load(BUSY), {}, clock="virtual", observers=[before.extend])
+        await running.result()
+        again = await workspace.redrive(load(BUSY), {}, running.record, clock="virtual", observers=[after.extend])
+        assert again is not None
+        await again.result()
+    return before, after
+
+
+async def test_of_a_redrive_only_what_is_new_is_told(tmp_path: Path) -> None:
+    before, after = await redriven(tmp_path)
+    stream = io.StringIO()
+    progress = PlainProgress(stream)
+    progress.announce("busy", "name")
+    progress.catch_up(before)
+    progress.feed(after)
+    progress.finish()
+    lines = [line.partition("  ")[2] for line in stream.getvalue().splitlines()]
+    assert lines == ["busy  redriven as name", "execution  FAILED after 0.00 s: Order.Lost: gone"]
+
+
+async def test_the_tree_of_a_redrive_has_what_was_before(tmp_path: Path) -> None:
+    before, after = await redriven(tmp_path)
+    stream = Terminal()
+    progress = LiveProgress(stream, virtual=True)
+    progress.announce("busy", "name")
+    progress.catch_up(before)
+    progress.feed(after)
+    progress.finish()
+    drawn = stream.getvalue()
+    for words in ("Prepare", "3 of 3 done", "Lose", "Order.Lost: gone"):
+        assert words in drawn
+
+
 def test_trials_are_a_table(tmp_path: Path) -> None:
     stream = Terminal()
     scheduled = {

@@ -149,6 +149,63 @@ def test_a_redrive_takes_the_failed_state_up_again() -> None:
     assert said(tracker.root.visits[0]) == ("T", "SUCCEEDED", None, 1)
 
 
+def failed_map() -> list[Event]:
+    """A Map of three, the second of which failed."""
+    each = {"name": "Each", "index": 0}
+    return [
+        Event(1, 0, 1.0, "ExecutionStarted"),
+        Event(2, 0, 1.0, "MapStateEntered", {"name": "Each", "input": b"[]"}),
+        Event(3, 2, 1.0, "MapStateStarted", {"length": 3}),
+        Event(4, 3, 1.0, "MapIterationStarted", each, "/Each:0.0"),
+        Event(5, 4, 1.0, "PassStateEntered", {"name": "P", "input": b"1"}, "/Each:0.0"),
+        Event(6, 5, 1.0, "PassStateExited", {"name": "P", "output": b"1"}, "/Each:0.0"),
+        Event(7, 6, 1.0, "MapIterationSucceeded", each, "/Each:0.0"),
+        Event(8, 6, 1.0, "MapIterationStarted", {**each, "index": 1}, "/Each:0.1"),
+        Event(9, 8, 1.0, "TaskStateEntered", {"name": "T", "input": b"2"}, "/Each:0.1"),
+        Event(10, 9, 1.0, "TaskScheduled", {"resourceType": "lambda", "resource": "invoke"}, "/Each:0.1"),
+        Event(11, 10, 2.0, "TaskFailed", {"error": "E"}, "/Each:0.1"),
+        Event(12, 11, 2.0, "MapIterationFailed", {**each, "index": 1}, "/Each:0.1"),
+        Event(13, 11, 2.0, "MapStateFailed"),
+        Event(14, 11, 2.0, "ExecutionFailed", {"error": "E"}),
+    ]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_redrive_goes_on_with_what_did_not_succeed(live: bool) -> None:
+    tracker = VisitTracker(live=live)
+    tracker.feed(failed_map())
+    [visit] = tracker.root.visits
+    assert (visit.status, visit.counts) == ("FAILED", Counts(3, 2, 1, 1))
+    tracker.feed([Event(15, 14, 3.0, "ExecutionRedriven", {"redriveCount": 1})])
+    assert (visit.status, visit.error, visit.counts) == ("RUNNING", None, Counts(3, 2, 1, 0))
+    inner = tracker.scope("/Each:0.1")
+    assert (inner.status, [one.status for one in inner.visits]) == ("RUNNING", ["RUNNING"])
+    tracker.feed(
+        [
+            Event(16, 9, 3.0, "TaskStateEntered", {"name": "T", "input": b"new"}, "/Each:0.1"),
+            Event(17, 16, 3.0, "TaskScheduled", {"resourceType": "lambda", "resource": "invoke"}, "/Each:0.1"),
+            Event(18, 17, 4.0, "TaskSucceeded", None, "/Each:0.1"),
+            Event(19, 18, 4.0, "TaskStateExited", {"name": "T", "output": b"2"}, "/Each:0.1"),
+            Event(20, 19, 4.0, "MapIterationSucceeded", {"name": "Each", "index": 1}, "/Each:0.1"),
+        ]
+    )
+    assert [(one.status, one.error) for one in inner.visits] == [("FAILED", "E"), ("SUCCEEDED", None)]
+    assert (visit.status, visit.counts) == ("RUNNING", Counts(3, 2, 2, 0))
+
+
+def test_an_iteration_that_begins_once_more_counts_once() -> None:
+    tracker = VisitTracker()
+    again = [
+        Event(15, 14, 3.0, "ExecutionRedriven", {"redriveCount": 1}),
+        Event(16, 6, 3.0, "MapIterationStarted", {"name": "Each", "index": 0}, "/Each:0.0"),
+    ]
+    tracker.feed(failed_map() + again)
+    [visit] = tracker.root.visits
+    assert visit.counts == Counts(3, 2, 0, 0)
+    tracker.feed([Event(17, 16, 3.0, "MapIterationSucceeded", {"name": "Each", "index": 0}, "/Each:0.0")])
+    assert visit.counts == Counts(3, 2, 1, 0)
+
+
 def test_a_live_tracker_says_the_same_and_forgets() -> None:
     events = run(nested(), [{}, {"fail": 9}, {}])
     live, full = VisitTracker(live=True), VisitTracker()
