@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,6 +16,7 @@ from asl_runner.cli.format import printable, shorten
 from asl_runner.cli.list import started, took
 from asl_runner.cli.options import open_workspace, workspace_options
 from asl_runner.cli.table import Table, status_style
+from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -169,6 +171,41 @@ def logs(job: str, follow: bool, **_: str | None) -> int:
         reason = record.document.get("FailureReason")
         click.echo(f"{path_of(record)}: {status_of(record)}" + (f": {printable(reason)}" if reason else ""), err=True)
     return 0
+
+
+@command.command("plot")
+@job_argument
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", required=True, help="FILE.svg or .png."
+)
+@workspace_options
+def plot(job: str, output: str, **_: str | None) -> None:
+    """Plot a training or tuning job as SVG or PNG; needs matplotlib: pip install 'asl-runner[plots]'.
+
+    A training job: its metrics over time; with XGBoost also the importance of the features, and the predictions for its
+    validation channel, else its train channel: predicted against actual and residuals of a regression, the confusion
+    matrix of a classification. A tuning job: the objective trial by trial, and over each parameter that is tuned.
+
+    \b
+    Examples:
+      asl-runner jobs plot train-7 -o train-7.png
+      asl-runner jobs plot tuning/latest -o trials.svg
+    """
+    from asl_runner.cli.job_plots import form_of, panels_of
+    from asl_runner.views.job_figures import picture
+    from asl_runner.views.job_list import find, path_of
+
+    form = form_of(output)
+    with _jobs() as (records, opened):
+        record = find(records, job)
+        panels, notes = panels_of(records, record, opened.local.buckets)
+    for note in notes:
+        click.echo(printable(note), err=True)
+    drawn = picture(f"{path_of(record)}", panels, form)
+    try:
+        Path(output).write_bytes(drawn)
+    except OSError as problem:
+        raise UsageError(f"{output} cannot be written: {problem.strerror}.") from None
 
 
 @contextmanager

@@ -58,6 +58,16 @@ class Model:
             return np.apply_along_axis(_most_frequent, 0, np.stack(results))
         return np.mean(results, axis=0)
 
+    def gains(self) -> dict[str, float]:
+        """The average gain of the splits on each feature, the greatest first; `{}` for a linear model."""
+        if self._linear:
+            return {}
+        found: dict[str, float] = {}
+        for booster in self._boosters:
+            for name, gain in booster.get_score(importance_type="gain").items():
+                found[name] = found.get(name, 0.0) + gain / len(self._boosters)
+        return dict(sorted(found.items(), key=lambda one: -one[1]))
+
     def _one(self, booster: Any, rows: Any) -> Any:
         best = booster.attr("best_iteration")
         rounds = (0, int(best) + 1) if best is not None else (0, 0)
