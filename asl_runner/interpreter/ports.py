@@ -136,7 +136,14 @@ class TaskCall(Struct, kw_only=True):
 
 
 class TaskLost(Exception):
-    """What a task waited for when its process died is gone: the task is to be asked again."""
+    """What a task waited for when its process died is gone: the task is to be asked again.
+
+    Where a retrier takes its `failure` it is that which says when, and counts it; else it is asked again at once.
+    """
+
+    def __init__(self, failure: TaskFailed | None = None) -> None:
+        super().__init__("what the task waited for is gone")
+        self.failure = failure
 
 
 class TaskFailed(Exception):

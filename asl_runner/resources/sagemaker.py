@@ -135,7 +135,8 @@ class SageMakerTasks:
         is_submitted = call.going_on.submitted is not None
         if document is None or document.get("FailureReason") == orphans.REASON:
             if is_submitted:
-                raise TaskLost
+                shown = None if document is None else msgspec.json.encode(_json(document, _epoch_milliseconds)).decode()
+                raise TaskLost(None if shown is None else TaskFailed(TASK_FAILED, shown))
             return None
         if not is_submitted and _seconds(document["CreationTime"]) < call.going_on.scheduled - _SKEW:
             return None  # Somebody's else: creating it says that the name is taken.

@@ -187,3 +187,49 @@ def test_all_go_on_together(tmp_path: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
     assert sorted(resumed.stdout.split()) == sorted([*(f"cut-{index}" for index in range(3)), *["SUCCEEDED"] * 3])
     assert effects(tmp_path).count("held") == 6
+
+
+PROGRAM = """
+import pathlib, sys, time
+here = pathlib.Path(sys.argv[1])
+with (here / "effects").open("a") as effects:
+    effects.write("job\\n")
+while not (here / "go").exists():
+    time.sleep(0.01)
+"""
+
+
+def processing(**fields: Any) -> dict[str, Any]:
+    request = {
+        "ProcessingJobName": "prepare",
+        "AppSpecification": {"ImageUri": "mine:1"},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+        "RoleArn": "arn:aws:iam::123456789012:role/r",
+    }
+    resource = "arn:aws:states:::sagemaker:createProcessingJob.sync"
+    return one({"Type": "Task", "Resource": resource, "Parameters": request, "End": True, **fields})
+
+
+def test_a_job_that_was_lost_is_started_again(tmp_path: Path) -> None:
+    write(tmp_path, "program.py", PROGRAM)
+    run = json.dumps(["python", "program.py", str(tmp_path)])
+    write(tmp_path, "asl-runner.toml", f'[images]\n"mine:*" = {{ command = {run} }}\n')
+    retry = [{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1, "IntervalSeconds": 1}]
+    for name, fields, times in (("bare", {}, 1), ("retried", {"Retry": retry}, 1)):
+        (tmp_path / "effects").unlink(missing_ok=True)
+        (tmp_path / "go").unlink(missing_ok=True)
+        machine = processing(**fields)
+        machine["States"]["T"]["Parameters"]["ProcessingJobName"] = name
+        write(tmp_path, "m.json", machine)
+        killed(tmp_path, "run", "m.json", "--name", name, once=lambda: effects(tmp_path) == ["job"])
+        write(tmp_path, "go", "")
+        resumed = asl_runner(tmp_path, "resume", name)
+        assert resumed.returncode == 0, resumed.stderr
+        assert json.loads(resumed.stdout)["ProcessingJobStatus"] == "Completed"
+        assert effects(tmp_path) == ["job", "job"]
+        types = [event["type"] for event in history(tmp_path)]
+        assert types.count("TaskScheduled") == 1 + times
+        # A retrier counts it; without one it is asked again as a function in flight is.
+        assert types.count("TaskFailed") == (1 if fields else 0)

@@ -285,3 +285,33 @@ def test_without_credentials_nothing_is_started(project: Path, aws: AwsStandIn) 
     )
     assert ran.returncode == 2
     assert ran.stderr.startswith("Error: State 'Train' cannot run here. The place is AWS, for which there are no cred")
+
+
+def test_a_job_is_found_again_after_the_process_that_awaited_it_died(
+    project: Path, aws: AwsStandIn, account: ServerProcess
+) -> None:
+    machine = training("found")
+    machine["States"]["Train"]["Parameters"]["HyperParameters"]["seconds"] = "3"
+    process = subprocess.Popen(
+        command(project, machine, "--target", "aws", "--name", "found"),
+        cwd=project,
+        env=environment(aws),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while aws.count("DescribeTrainingJob") < 2:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = subprocess.run(
+        [sys.executable, "-m", "asl_runner", "resume", "found", "--json"],
+        cwd=project,
+        env=environment(aws),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    outcome = json.loads(resumed.stdout)
+    assert outcome["status"] == "SUCCEEDED", (outcome, resumed.stderr)
+    assert json.loads(outcome["output"])["TrainingJobName"] == "found"
+    assert aws.count("CreateTrainingJob") == 1

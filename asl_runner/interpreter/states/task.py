@@ -23,6 +23,7 @@ from asl_runner.interpreter.ports import GoingOn, TaskCall, TaskFailed, TaskLost
 from asl_runner.interpreter.quantities import seconds
 from asl_runner.interpreter.restored import Attempt
 from asl_runner.interpreter.resumed import failure_of
+from asl_runner.interpreter.retry import find_retrier
 from asl_runner.interpreter.states import working
 
 _TOKEN_BYTES = 120
@@ -70,13 +71,24 @@ async def _work(frame: Frame, state: Task, effective: Json) -> Json:
         frame.previous = known.last
         try:
             return await _answered(frame, history, _call(frame, state, request, asked.id, _going_on(known)), known)
-        except TaskLost:
-            pass
+        except TaskLost as lost:
+            if (failure := _retried(frame, state, lost)) is not None:
+                history.failed(failure)
+                raise failure from lost
     elif known is not None:
         frame.previous = known.last
     history.scheduled(request)
     again = None if known is None or asked is None else GoingOn(scheduled=asked.time)
     return await _answered(frame, history, _call(frame, state, request, frame.previous, again), None)
+
+
+def _retried(frame: Frame, state: Task, lost: TaskLost) -> Failure | None:
+    """The failure that a retrier takes for what was lost; None where none does."""
+    if lost.failure is None:
+        return None
+    failure = Failure(lost.failure.error, lost.failure.cause, task=True)
+    chosen = find_retrier(state, failure)
+    return None if chosen is None or frame.retry_count >= state.retry[chosen].max_attempts else failure
 
 
 def _known_result(frame: Frame, known: Attempt) -> Json:
