@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import assume, given, settings
@@ -13,13 +14,15 @@ from interpreting import START, execution
 from random_machines import SeededAnswers, machines
 
 from asl_runner.definition import load
+from asl_runner.definition.model import StateMachine
+from asl_runner.definition.scopes import scopes
 from asl_runner.history.events import Event
 from asl_runner.history.journal import MemoryJournal
-from asl_runner.interpreter.carried import carry
+from asl_runner.interpreter.carried import CannotGoOn, carry
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution, Outcome
 from asl_runner.interpreter.ports import ExecutionInfo, Ports
-from asl_runner.interpreter.restored import restore
+from asl_runner.interpreter.restored import Restored, restore
 
 INPUT = {"n": 3, "items": ["a", "b", "c"]}
 
@@ -38,9 +41,20 @@ def play(machine: dict[str, Any], stop_after: float | None) -> tuple[Outcome, li
 def go_on(
     machine: dict[str, Any], events: list[Event], count: int, stop_after: float | None
 ) -> tuple[Outcome, list[Event]]:
+    compiled = load(json.dumps(machine))
+    restored = restore(compiled, events)
+    commented = json.dumps(with_comments(machine))
+    for before in (compiled.source, commented):
+        assert carry(compiled, events, json.dumps(INPUT).encode(), before).restored == restored
+    return go_on_from(compiled, events, count, stop_after, restored)
+
+
+def go_on_from(
+    compiled: StateMachine, events: list[Event], count: int, stop_after: float | None, restored: Restored
+) -> tuple[Outcome, list[Event]]:
     async def main() -> tuple[Outcome, list[Event]]:
         start = START + 1000 * count
-        clock, journal, compiled = VirtualClock(start), MemoryJournal(), load(json.dumps(machine))
+        clock, journal = VirtualClock(start), MemoryJournal()
         info = ExecutionInfo(
             arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
             name="e",
@@ -54,14 +68,20 @@ def go_on(
         )
         answers = SeededAnswers("s", clock, failing=False)
         ports = Ports(clock=clock, journal=journal, tasks=answers, seed=f"seed/{count}")
-        restored = restore(compiled, events)
-        assert carry(compiled, events, json.dumps(INPUT).encode(), compiled.source).restored == restored
         running = Execution(compiled, INPUT, info, ports, restored=restored)
         if stop_after is not None:
             clock.call_at(start + stop_after, running.stop)
         return await running.run(), events + journal.events
 
     return asyncio.run(main())
+
+
+def with_comments(value: Any) -> Any:
+    """The machine with every state another one that does the same."""
+    if isinstance(value, dict):
+        told = {"Comment": "changed"} if "Type" in value else {}
+        return {key: with_comments(member) for key, member in value.items()} | told
+    return [with_comments(item) for item in value] if isinstance(value, list) else value
 
 
 def plain(output: bytes | None) -> Any:
@@ -99,3 +119,26 @@ def test_what_is_cut_off_and_redriven_ends_as_if_it_had_not_been(machine: dict[s
     assert plain(outcome.output) == plain(whole.output)
     assert [event.id for event in events] == list(range(1, len(events) + 1))
     assert done(events) == done(all_events)
+
+
+@settings(max_examples=100, deadline=None)
+@given(machines(), machines(), st.floats(0, 12))
+def test_under_any_other_definition_it_comes_to_an_end_or_is_refused(
+    machine: dict[str, Any], other: dict[str, Any], stop_after: float
+) -> None:
+    outcome, events = play(machine, stop_after)
+    assume(outcome.status != "SUCCEEDED")
+    compiled = load(json.dumps(other))
+    with suppress(CannotGoOn):
+        found = carry(compiled, events, json.dumps(INPUT).encode(), json.dumps(machine))
+        assert {step.state for step in found.steps if step.does in ("RUNS AGAIN", "BEGINS")} <= names(other)
+        outcome, since = go_on_from(compiled, events, 1, None, found.restored)
+        assert outcome.status in ("SUCCEEDED", "FAILED")
+        assert [event.id for event in since] == list(range(1, len(since) + 1))
+        assert all(event.previous < event.id for event in since)
+    anew = carry(compiled, events, json.dumps(INPUT).encode(), json.dumps(machine), or_anew=True)
+    assert go_on_from(compiled, events, 1, None, anew.restored)[0].status in ("SUCCEEDED", "FAILED")
+
+
+def names(machine: dict[str, Any]) -> set[str]:
+    return {name for scope in scopes(machine) for name in scope.states}
