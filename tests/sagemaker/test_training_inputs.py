@@ -14,11 +14,12 @@ import pytest
 from job_requests import BUCKET, MINE, Image, ended, processing, processing_output, seed_buckets, training, until
 
 from asl_runner.sagemaker.client import LocalSageMaker
+from asl_runner.sagemaker.jobs import base
 from asl_runner.service_model.errors import ServiceError
 from asl_runner.storage.buckets import Buckets
 
 PROGRAM = """
-import base64, json, os, pathlib, socket, sys, time
+import base64, json, os, pathlib, signal, socket, sys, time
 root = pathlib.Path("/opt/ml")
 told = json.loads((root / "input/config/hyperparameters.json").read_text())
 resources = json.loads((root / "input/config/resourceconfig.json").read_text())
@@ -46,6 +47,11 @@ print("score =", len(found.get("files", [])))
 (root / "model" / f"{me}.json").write_text(json.dumps(found))
 (root / "model" / "shared").write_text(me)
 (root / "output/data" / me).write_text(me)
+if told.get("deaf") == me:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pathlib.Path(told["ready"]).touch()
+while "ready" in told and not os.path.exists(told["ready"]):
+    time.sleep(0.02)
 if told.get("fail") == me:
     (root / "output/failure").write_text(f"{me} is ill")
     sys.exit(4)
@@ -198,6 +204,16 @@ def test_pipes_are_sharded_too(client: LocalSageMaker, buckets: Buckets) -> None
 
 def test_one_host_that_fails_fails_the_job(client: LocalSageMaker) -> None:
     client.create_training_job(**request("ill", {"fail": "algo-2"}, **resources(2)))
+    assert ended(client, "TrainingJob", "ill")["FailureReason"] == "AlgorithmError: algo-2 is ill, exit code: 4"
+
+
+def test_a_job_that_has_failed_does_not_wait_for_hosts_that_do_not_heed_sigterm(
+    client: LocalSageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So long a stopped job waits for what its program may still save.
+    monkeypatch.setattr(base, "_GRACE_SECONDS", 1e6)
+    told = {"fail": "algo-2", "deaf": "algo-1", "ready": str(tmp_path / "ready")}
+    client.create_training_job(**request("ill", told, **resources(2)))
     assert ended(client, "TrainingJob", "ill")["FailureReason"] == "AlgorithmError: algo-2 is ill, exit code: 4"
 
 

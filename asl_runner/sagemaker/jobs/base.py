@@ -136,7 +136,8 @@ class Job(ABC):
                 running.remove(container)
                 status = found
                 if not found.ok:
-                    self.end(*running)
+                    # The job has failed, so that nothing the others might still save is wanted.
+                    self.end(*running, patience=HURRIED_GRACE_SECONDS)
                     return found
             self._check_time(running, deadline)
         return status
