@@ -27,6 +27,9 @@ _SCHEMA = Path(__file__).parent / "schema"
 BUSY_SECONDS = 30.0
 """How long one process waits for another to finish its transaction."""
 
+_LEAST = 512
+"""Bytes no database can be shorter than. SQLite takes the rest of one that was cut off for an empty one."""
+
 _MEANINGS = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
     sqlite3.SQLITE_READONLY: "it cannot be written; check the permissions of the file and its directory",
@@ -43,9 +46,11 @@ _MEANINGS = {
 """SQLite's primary result codes that are the workspace's trouble, not a defect of ours."""
 
 
-def workspace_error(path: Path, failure: sqlite3.Error) -> WorkspaceError | None:
+def workspace_error(path: Path, failure: Exception) -> WorkspaceError | None:
     """What a failure of SQLite says about the file, or None when it says nothing (a defect in a statement)."""
     code = getattr(failure, "sqlite_errorcode", None)
+    if isinstance(failure, UnicodeDecodeError) or (code is None and "decode to UTF-8" in str(failure)):
+        code = sqlite3.SQLITE_CORRUPT  # All text in it was valid when it was written.
     meaning = None if code is None else _MEANINGS.get(code & 0xFF)
     return None if meaning is None else WorkspaceError(f"Cannot use the workspace database {path}: {meaning}.")
 
@@ -55,7 +60,7 @@ def explained(path: Path) -> Iterator[None]:
     """Turns SQLite's failures about the file into `WorkspaceError`."""
     try:
         yield
-    except sqlite3.Error as failure:
+    except (sqlite3.Error, UnicodeDecodeError) as failure:
         error = workspace_error(path, failure)
         if error is None:
             raise
@@ -138,6 +143,8 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != APPLICATION_ID and (version or tables):
         raise WorkspaceError(f"{path} is a database of another program; choose another directory for the workspace.")
+    if version == 0 and 0 < path.stat().st_size < _LEAST:
+        raise WorkspaceError(f"Cannot use the workspace database {path}: {_MEANINGS[sqlite3.SQLITE_CORRUPT]}.")
     return version
 
 

@@ -10,31 +10,74 @@ from collections.abc import Callable
 
 from asl_runner.interpreter.ports import Timer
 
+_NAP = 10.0
+"""Seconds after which a real wait looks at the clock again: the event loop's own stops while the machine is suspended,
+and does not hear of one set forward."""
+
 _FEW = 64
 """Cancelled timers that are not worth tidying up."""
 
 
 class RealClock:
-    """The machine's clock."""
+    """The machine's clock, except that it never goes back: one set back goes on here from where it was, at its pace.
+
+    So events are in the order of their times, nothing takes less than no time, and a wait takes what it was to take.
+    """
+
+    __slots__ = ("_lead",)
+
+    def __init__(self, not_before: float = 0.0) -> None:
+        """`not_before`: a time that has been already, the last of what the execution did in another process."""
+        self._lead = max(time.time(), not_before) - time.monotonic()
+        """How far it is ahead of the monotonic clock, which stands still while the machine is suspended."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
-        return time.time()
+        wall, steady = time.time(), time.monotonic() + self._lead
+        if wall <= steady:
+            return steady
+        self._lead += wall - steady
+        return wall
 
     async def sleep_until(self, when: float) -> None:
-        """Sleeps in real time; wakes early never, also when the machine's clock is set back meanwhile."""
-        while (left := when - time.time()) > 0:
-            await asyncio.sleep(left)
+        """Sleeps in real time, that of a suspended machine included; wakes early never."""
+        while (left := when - self.now()) > 0:
+            await asyncio.sleep(min(left, _NAP))
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Calls back from the event loop."""
-        return asyncio.get_running_loop().call_later(max(0.0, when - time.time()), callback)
+        return _RealTimer(self, when, callback)
 
     def hold(self) -> None:
         """Real time needs no holding."""
 
     def release(self) -> None:
         """Real time needs no holding."""
+
+
+class _RealTimer:
+    """Looks at the clock until it is time."""
+
+    __slots__ = ("_callback", "_clock", "_handle", "_when")
+
+    def __init__(self, clock: RealClock, when: float, callback: Callable[[], object]) -> None:
+        self._clock = clock
+        self._when = when
+        self._callback = callback
+        self._handle = self._arm()
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+    def _arm(self) -> asyncio.TimerHandle:
+        left = max(0.0, self._when - self._clock.now())
+        return asyncio.get_running_loop().call_later(min(left, _NAP), self._look)
+
+    def _look(self) -> None:
+        if self._clock.now() >= self._when:
+            self._callback()
+        else:
+            self._handle = self._arm()
 
 
 class _VirtualTimer:

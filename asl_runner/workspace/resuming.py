@@ -39,3 +39,8 @@ def standing(store: Store, record: ExecutionRecord, machine: model.StateMachine)
     events = list(store.events(record.arn))
     redriven = redriving.standing(store, record, machine, events) if record.redrive_count and events else None
     return redriven or resume(machine, events, record.input)
+
+
+def last_moment(store: Store, record: ExecutionRecord) -> float:
+    """When the last of what is kept of an execution happened, in seconds since the epoch."""
+    return next((event.time for event in store.events(record.arn, reverse=True)), record.start)

@@ -167,7 +167,7 @@ class Workspace:
 
         from asl_runner.workspace.redriving import prepare
 
-        store, ticking = self._store_to_write(), _clock(clock)
+        store, ticking = self._store_to_write(), _clock(clock, record.stop or record.start)
         at = ticking.now() if at is None else at
         if prepared is None:
             prepared = await asyncio.to_thread(prepare, store, record, machine)
@@ -193,7 +193,7 @@ class Workspace:
         """
         import asyncio
 
-        from asl_runner.workspace.resuming import claim, standing
+        from asl_runner.workspace.resuming import claim, last_moment, standing
 
         store = self._store_to_write()
         claimed = await claim(store, record)
@@ -203,7 +203,8 @@ class Workspace:
         if around is None and (self.directory / "pipelines").is_dir():
             pipeline = self.pipelines.of(claimed)
             around = None if pipeline is None else self.pipelines.again(pipeline)
-        return self._run(machine, input, claimed, clock, observers, restored, mocks, around)
+        ticking = clock or _clock("real", last_moment(store, claimed))
+        return self._run(machine, input, claimed, ticking, observers, restored, mocks, around)
 
     async def restart(
         self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock
@@ -229,7 +230,7 @@ class Workspace:
     ) -> RunningExecution:
         from asl_runner.workspace.running import StopWatch, run
 
-        ticking = clock or _clock("real")
+        ticking = clock or _clock("real", record.start)
         store = self._store_to_write()
         log = self.log_of(record)
         running = self._running[record.arn] = run(
@@ -426,9 +427,10 @@ class Workspace:
         )
 
 
-def _clock(clock: Clock | Literal["real", "virtual"]) -> Clock:
+def _clock(clock: Clock | Literal["real", "virtual"], not_before: float = 0.0) -> Clock:
+    """The clock meant, which is not behind a time that has been: it may have been set back, or was a virtual one."""
     if not isinstance(clock, str):
         return clock
     from asl_runner.interpreter.clocks import RealClock, VirtualClock
 
-    return RealClock() if clock == "real" else VirtualClock(time.time())
+    return RealClock(not_before) if clock == "real" else VirtualClock(max(time.time(), not_before))

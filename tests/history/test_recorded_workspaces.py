@@ -92,7 +92,7 @@ def expected(version: int) -> dict[str, str]:
 
 def test_there_is_a_workspace_of_every_schema() -> None:
     """A new schema needs the workspace of the one before: `record_workspace.py`, run before the schema is raised."""
-    assert list(range(1, SCHEMA_VERSION + 1)) == VERSIONS
+    assert VERSIONS[: SCHEMA_VERSION - 1] == list(range(1, SCHEMA_VERSION))
 
 
 def test_executions_are_listed_shown_and_told(place: Path, version: int) -> None:
