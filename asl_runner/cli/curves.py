@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from asl_runner.sagemaker.metrics import evenly
+
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-=+*#@"
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
@@ -19,7 +21,7 @@ def sparkline(values: Sequence[float], width: int, *, unicode: bool = True) -> s
     if len(values) < 2:
         return ""
     bars = _BARS if unicode else _ASCII_BARS
-    shown = thinned(values, width)
+    shown = evenly(values, width)
     low, high = min(shown), max(shown)
     if low == high:
         return bars[0] * len(shown)
@@ -33,7 +35,7 @@ def curve(values: Sequence[float], width: int, height: int, *, unicode: bool = T
     labels = [f"{high:.5g}", *[""] * (height - 2), f"{low:.5g}"]
     margin = max(map(len, labels))
     room = max(2, width - margin - 2)
-    points = thinned(values, room * across) if len(values) > room * across else _stretched(values, room * across)
+    points = evenly(values, room * across) if len(values) > room * across else _stretched(values, room * across)
     rows = [_row(value, low, high, height * down) for value in points]
     cells = [[0] * math.ceil(len(rows) / across) for _ in range(height)]
     for column, row in enumerate(rows):
@@ -44,13 +46,6 @@ def curve(values: Sequence[float], width: int, height: int, *, unicode: bool = T
     axis = "┤" if unicode else "|"
     lines = ["".join((chr(0x2800 + bits) if unicode else " *"[bits]) for bits in line) for line in cells]
     return [f"{label:>{margin}} {axis}{line}".rstrip(_BLANK) for label, line in zip(labels, lines, strict=True)]
-
-
-def thinned(values: Sequence[float], count: int) -> list[float]:
-    """At most `count` of the values, evenly chosen, the first and the last among them."""
-    if len(values) <= count:
-        return list(values)
-    return [values[round(place * (len(values) - 1) / (count - 1))] for place in range(count)]
 
 
 def _stretched(values: Sequence[float], count: int) -> list[float]:

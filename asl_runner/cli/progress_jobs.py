@@ -9,6 +9,7 @@ import msgspec
 
 from asl_runner.history.events import Event
 from asl_runner.sagemaker.kinds import JOBS, TERMINAL
+from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
 
 if TYPE_CHECKING:
     from asl_runner.sagemaker.progress import JobProgress, TrialProgress
@@ -80,3 +81,10 @@ def trial_line(trial: TrialProgress, job: JobProgress) -> str:
         parts.append("(best so far)")
     parts += [f"{name}={short_value(value)}" for name, value in trial.hyperparameters.items()]
     return "  ".join(parts)
+
+
+def metrics_line(job: JobProgress) -> str:
+    """A training job in one line: its status, and the last value of each metric."""
+    shown = [f"{name}={value:.6g}" for name, value in job.metrics.items() if name != OBJECTIVE_METRIC]
+    status = job.secondary_status if job.ended is None else job.status
+    return "  ".join([job.name, status or job.status, *shown])

@@ -17,12 +17,14 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from asl_runner.cli.curves import sparkline
 from asl_runner.cli.format import duration, printable, reason, shorten
 from asl_runner.cli.map_items import MapCounts, MapRuns
 from asl_runner.cli.progress_jobs import JobNames, Jobs, short_name, short_value
 from asl_runner.history.events import Event
 from asl_runner.history.views import VisitTracker
 from asl_runner.history.visits import ScopeView, Visit
+from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
 from asl_runner.sagemaker.progress import JobProgress, TrialProgress
 
 FRAMES = 8
@@ -30,6 +32,8 @@ FRAMES = 8
 
 LOG_LINES = 5
 """How many of the newest lines of a job's log are shown, where it has one on AWS."""
+CURVE = 12
+"""Characters of a metric's curve."""
 CHILDREN = 6
 """Branches or iterations shown of one state, those under way first."""
 
@@ -203,7 +207,7 @@ class LiveProgress:
         return None if name is None or self._jobs is None else self._jobs(*name)
 
     def _remark(self, visit: Visit, job: JobProgress | None) -> Text:
-        parts: list[tuple[str, str]] = [] if job is None else list(_job_remark(job))
+        parts: list[tuple[str, str]] = [] if job is None else list(self._job_remark(job))
         counts = visit.counts if visit.map_run is None else self._map_runs.counts(visit.map_run)
         if counts is not None:
             total = f" of {counts.total:,}" if counts.total is not None else ""
@@ -224,13 +228,32 @@ class LiveProgress:
             parts.append((reason(visit.error, visit.cause, REMARK), _COLOURS[visit.status]))
         return Text("  ").join(Text(text, style=style) for text, style in parts if text)
 
+    def _job_remark(self, job: JobProgress) -> Iterator[tuple[str, str]]:
+        """What is known of a job, each part with its style: a metric with its curve."""
+        if job.total is not None:
+            done = sum(trial.status in _JOB_STATUS for trial in job.trials)
+            yield f"{done} of {job.total} trials", "cyan" if job.ended is None else "dim"
+        elif job.ended is None and job.secondary_status:
+            yield job.secondary_status, "cyan"
+        for name, value in job.metrics.items():
+            if name != OBJECTIVE_METRIC:
+                yield f"{name} {value:.5g}", ""
+                yield self._curve(job.curves.get(name, ())), "cyan"
+
+    def _curve(self, values: Sequence[float]) -> str:
+        return sparkline(values, CURVE, unicode=self._unicode)
+
     def _trial_lines(self, job: JobProgress, depth: int) -> Iterator[_Line]:
         """A table of the trials: heading, then objective and hyperparameters of each in columns."""
         if not job.trials:
             return
         names = list(dict.fromkeys(name for trial in job.trials for name in trial.hyperparameters))
         star = "★" if self._unicode else "*"
-        rows = [[job.objective or "objective", *names], *(_trial_cells(trial, names, star) for trial in job.trials)]
+        curves = [self._curve(trial.curve) for trial in job.trials]
+        rows = [["", job.objective or "objective", *names]]
+        rows += [[drawn, *_trial_cells(one, names, star)] for drawn, one in zip(curves, job.trials, strict=True)]
+        if not any(curves):
+            rows = [row[1:] for row in rows]
         widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
         heading, *cells = ["  ".join(map(_pad, row, widths)) for row in rows]
         yield _Line("", depth, "trial", "", Text(heading, style="dim"))
@@ -259,17 +282,6 @@ class LiveProgress:
             frames = _SPINNER if self._unicode else _ASCII_SPINNER
             return frames[int(time.monotonic() * FRAMES) % len(frames)]
         return (_GLYPHS if self._unicode else _ASCII).get(status, " ")
-
-
-def _job_remark(job: JobProgress) -> Iterator[tuple[str, str]]:
-    """What is known of a job, each part with its style."""
-    if job.total is not None:
-        done = sum(trial.status in _JOB_STATUS for trial in job.trials)
-        yield f"{done} of {job.total} trials", "cyan" if job.ended is None else "dim"
-    elif job.ended is None and job.secondary_status:
-        yield job.secondary_status, "cyan"
-    for name, value in job.metrics.items():
-        yield f"{name} {value:.5g}", ""
 
 
 def _trial_cells(trial: TrialProgress, names: Sequence[str], star: str) -> list[str]:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from asl_runner.cli.format import duration, printable, reason
 from asl_runner.cli.map_items import MapCounts, MapRuns
-from asl_runner.cli.progress_jobs import JobName, JobNames, Jobs, ended, trial_line
+from asl_runner.cli.progress_jobs import JobName, JobNames, Jobs, ended, metrics_line, trial_line
 from asl_runner.history.events import TERMINAL, Event
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 LINES_AT_ONCE = 60
 """What one drawing prints at most; a loop of thousands of states is summed up."""
+
+METRICS_EVERY = 10.0
+"""Seconds between two lines with the metrics of a job under way."""
 
 _WAITING = ("Task", "Wait", "Parallel", "Map")
 _CHILD = re.compile(r"(?:^|/)([^/]*):\d+\.(\d+)(?=/|$)")
@@ -69,6 +72,8 @@ class PlainProgress:
         """Trials whose end was told."""
         self._logged: dict[JobName, int] = {}
         """How many lines of each job's log were told."""
+        self._next_metrics: dict[JobName, float] = {}
+        """When the metrics of each job are told again, by the monotonic clock."""
         self._done: set[JobName] = set()
         """Jobs of which nothing more is to tell."""
         self._lines: list[tuple[float, str]] = []
@@ -197,8 +202,17 @@ class PlainProgress:
                     moment = self._latest if self._virtual else trial.ended or time.time()
                     self._lines.append((moment, f"{job.name}  {trial_line(trial, job)}"))
             self._tell_log(named, job)
+            self._tell_metrics(named, job)
             if job.ended is not None:
                 self._done.add(named)
+
+    def _tell_metrics(self, named: JobName, job: JobProgress) -> None:
+        """The newest value of each metric: now and then, and when the job ends."""
+        if not job.metrics or (job.ended is None and time.monotonic() < self._next_metrics.get(named, 0.0)):
+            return
+        self._next_metrics[named] = time.monotonic() + METRICS_EVERY
+        moment = self._latest if self._virtual else job.ended or time.time()
+        self._lines.append((moment, metrics_line(job)))
 
     def _tell_map_runs(self) -> None:
         """Lines for distributed Maps under way, seldom."""

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from asl_runner.sagemaker.containers.images import repository
 from asl_runner.sagemaker.kinds import JOBS
-from asl_runner.sagemaker.progress import JobProgress
+from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
+from asl_runner.sagemaker.progress import CURVE_POINTS, JobProgress
 
 LOG_GROUPS = {
     "training": "/aws/sagemaker/TrainingJobs",
@@ -48,7 +50,7 @@ class RemoteJobs:
         job = (kind, str(document[name_member]))
         log = self._read.get(job)
         if kind in LOG_GROUPS:
-            log = self._read.setdefault(job, _Log(LOG_GROUPS[kind], job[1]))
+            log = self._read.get(job) or self._read.setdefault(job, _Log(LOG_GROUPS[kind], job[1], _metrics(document)))
             log.read_on(self._logs())
         with self._lock:
             self._known[job] = _progress(kind, name_member, document, log)
@@ -57,13 +59,14 @@ class RemoteJobs:
 class _Log:
     """One job's log, read as far as it goes."""
 
-    def __init__(self, group: str, job: str) -> None:
+    def __init__(self, group: str, job: str, metrics: MetricReader) -> None:
         self._group = group
         self._job = job
         self._tokens: dict[str, str | None] = {}
         """By stream, where to read on."""
         self.newest: deque[str] = deque(maxlen=SHOWN_LINES)
         self.count = 0
+        self.metrics = metrics
         self._spoiled = 0
         """Attempts in a row that failed."""
         self._skip = 0
@@ -107,6 +110,7 @@ class _Log:
 
     def _take(self, line: str) -> None:
         self.newest.append(line)
+        self.metrics.feed(line, 0.0)
         self.count += 1
 
 
@@ -120,7 +124,8 @@ def _progress(kind: str, name_member: str, document: dict[str, Any], log: _Log |
     status = name_member.removesuffix("Name") + "Status"
     ended = next((document[one] for one in _ENDS if document.get(one) is not None), None)
     config = document.get("HyperParameterTuningJobConfig", {})
-    metrics = {one["MetricName"]: float(one["Value"]) for one in document.get("FinalMetricDataList") or ()}
+    metrics = {} if log is None else log.metrics.latest()
+    metrics |= {one["MetricName"]: float(one["Value"]) for one in document.get("FinalMetricDataList") or ()}
     counts = document.get("TrainingJobStatusCounters", {})
     return JobProgress(
         kind=kind,
@@ -131,10 +136,21 @@ def _progress(kind: str, name_member: str, document: dict[str, Any], log: _Log |
         ended=None if ended is None else ended.timestamp(),
         failure_reason=document.get("FailureReason"),
         metrics=metrics,
+        curves={} if log is None else log.metrics.curves(CURVE_POINTS),
         objective=config.get("HyperParameterTuningJobObjective", {}).get("MetricName"),
         log=() if log is None else tuple(log.newest),
         log_lines=0 if log is None else log.count,
     )
+
+
+def _metrics(document: dict[str, Any]) -> MetricReader:
+    """Reads the metrics of a training job from its log: those it defines, or those of its built-in image."""
+    algorithm = document.get("AlgorithmSpecification", {})
+    builtin = builtin_definitions(repository(algorithm.get("TrainingImage") or ""))
+    try:
+        return MetricReader(algorithm.get("MetricDefinitions") or builtin)
+    except ValueError:
+        return MetricReader(())  # A regular expression that AWS takes and Python does not.
 
 
 _ENDS = ("TrainingEndTime", "HyperParameterTuningEndTime", "TransformEndTime", "ProcessingEndTime")

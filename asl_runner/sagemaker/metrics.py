@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -17,6 +17,9 @@ OBJECTIVE_METRIC = "ObjectiveMetric"
 """The extra metric a tuner defines on its trials, with the regular expression of its objective."""
 
 MAX_HISTORY = 100_000
+
+
+T = TypeVar("T")
 
 
 class Reading(Struct, frozen=True):
@@ -71,12 +74,32 @@ class MetricReader:
         """The newest value of each metric, from any thread."""
         return {name: readings[-1].value for name, readings in list(self.history.items()) if readings}
 
+    def curves(self, points: int) -> dict[str, tuple[float, ...]]:
+        """Each metric from its first value to its newest, at most so many of them, from any thread."""
+        return {
+            name: tuple(one.value for one in evenly(readings, points))
+            for name, readings in list(self.history.items())
+            if readings and name != OBJECTIVE_METRIC
+        }
+
+    def curve(self, name: str, points: int) -> tuple[float, ...]:
+        """One metric as `curves` has it; () when it was never printed."""
+        return tuple(one.value for one in evenly(self.history.get(name, ()), points))
+
     def final(self) -> list[dict[str, Any]]:
         """`FinalMetricDataList`: the last value of each metric, wire form."""
         return [
             {"MetricName": name, "Value": readings[-1].value, "Timestamp": readings[-1].time}
             for name, readings in self.history.items()
         ]
+
+
+def evenly(values: Sequence[T], count: int) -> Sequence[T]:
+    """At most `count` (two or more) of the values, evenly chosen, the first and the last among them."""
+    last = len(values) - 1  # Another thread may append meanwhile.
+    if last < count:
+        return values[: last + 1]
+    return [values[round(place * last / (count - 1))] for place in range(count)]
 
 
 def _compile(name: str, regex: str) -> re.Pattern[str]:

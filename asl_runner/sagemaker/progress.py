@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+CURVE_POINTS = 16
+"""Values of a metric a snapshot has at most, evenly chosen from the first to the newest."""
+
 
 class TrialProgress(Struct, frozen=True, kw_only=True):
     """One trial of a tuning job."""
@@ -20,6 +23,8 @@ class TrialProgress(Struct, frozen=True, kw_only=True):
     """The tuned ones."""
     value: float | None
     """The objective: the last value seen so far, or the final one."""
+    curve: tuple[float, ...] = ()
+    """The objective over time."""
     best: bool
     """Whether it is the best completed trial so far."""
     started: float | None
@@ -42,6 +47,8 @@ class JobProgress(Struct, frozen=True, kw_only=True):
     failure_reason: str | None
     metrics: Mapping[str, float] = {}
     """Of a training job: the last value of each metric so far."""
+    curves: Mapping[str, tuple[float, ...]] = {}
+    """Of a training job: each metric over time."""
     objective: str | None = None
     """Of a tuning job: the metric that is tuned."""
     total: int | None = None

@@ -345,3 +345,96 @@ def test_a_distributed_map_tells_how_its_items_stand(monkeypatch: pytest.MonkeyP
     assert "1,203 of 2,000 done" in live.getvalue()
     assert "97 running" in live.getvalue()
     assert "0 of 0" not in live.getvalue()
+
+
+def training_events() -> list[Event]:
+    """A Task that awaits the training job `fit`."""
+    request = b'{"TrainingJobName":"fit"}'
+    scheduled = {"resourceType": "sagemaker", "resource": "createTrainingJob.sync", "parameters": request}
+    return [
+        Event(1, 0, 0.0, "ExecutionStarted", {"input": b"{}"}),
+        Event(2, 0, 0.0, "TaskStateEntered", {"name": "Fit", "input": b"{}"}),
+        Event(3, 2, 0.0, "TaskScheduled", scheduled),
+    ]
+
+
+def fitting(values: Sequence[float], ended: float | None = None) -> JobProgress:
+    """The training job `fit` after so many values of its metric."""
+    return JobProgress(
+        kind="training",
+        name="fit",
+        status="InProgress" if ended is None else "Completed",
+        secondary_status="Training",
+        created=0.0,
+        ended=ended,
+        failure_reason=None,
+        metrics={"train:rmse": values[-1], "ObjectiveMetric": values[-1]},
+        curves={"train:rmse": tuple(values)},
+    )
+
+
+@pytest.mark.parametrize("encoding, curve", [("utf-8", "█▅▁"), ("ascii", "@+_")])
+def test_a_metric_has_a_curve_in_the_tree(encoding: str, curve: str) -> None:
+    stream = Terminal()
+    stream.encoding = encoding
+    progress = LiveProgress(stream, lambda kind, name: fitting([3.0, 2.0, 1.0]), virtual=True)
+    progress.feed(training_events())
+    progress.finish()
+    drawn = stream.getvalue()
+    for words in ("Training", "train:rmse 1", curve):
+        assert words in drawn
+    assert "ObjectiveMetric" not in drawn
+
+
+def test_lines_tell_metrics_now_and_then_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = [fitting([3.0])]
+    lines = io.StringIO()
+    progress = PlainProgress(lines, lambda kind, name: shown[-1])
+    progress.feed(training_events())
+    progress.draw()
+    shown.append(fitting([3.0, 2.0]))
+    progress.draw()  # Too soon.
+    monkeypatch.setattr("asl_runner.cli.progress_plain.time.monotonic", lambda: 1e12)
+    progress.draw()
+    shown.append(fitting([3.0, 2.0, 1.5], ended=9.0))
+    progress.draw()
+    progress.finish()
+    told = [line.partition("  ")[2] for line in lines.getvalue().splitlines() if "rmse" in line]
+    assert told == ["fit  Training  train:rmse=3", "fit  Training  train:rmse=2", "fit  Completed  train:rmse=1.5"]
+
+
+def test_a_trial_has_a_curve_of_its_objective() -> None:
+    request = b'{"HyperParameterTuningJobName":"tune"}'
+    scheduled = {"resourceType": "sagemaker", "resource": "createHyperParameterTuningJob.sync", "parameters": request}
+    trial = TrialProgress(
+        name="tune-001-abc",
+        number=1,
+        status="InProgress",
+        secondary_status="Training",
+        hyperparameters={"eta": "0.1"},
+        value=1.0,
+        curve=(3.0, 2.0, 1.0),
+        best=False,
+        started=1.0,
+        ended=None,
+    )
+    tuning = JobProgress(
+        kind="tuning",
+        name="tune",
+        status="InProgress",
+        secondary_status="",
+        created=0.0,
+        ended=None,
+        failure_reason=None,
+        objective="validation:rmse",
+        total=2,
+        trials=(trial,),
+    )
+    stream = Terminal()
+    progress = LiveProgress(stream, lambda kind, name: tuning, virtual=True)
+    first, second, _ = training_events()
+    progress.feed([first, second, Event(3, 2, 0.0, "TaskScheduled", scheduled)])
+    progress.finish()
+    row = next(line for line in stream.getvalue().splitlines() if "001-abc" in line)
+    assert "█▅▁" in row
+    assert row.index("█▅▁") < row.index("0.1")

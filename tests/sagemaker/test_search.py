@@ -142,3 +142,13 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
 def test_expressions_that_cannot_work(regex: str, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         MetricReader([{"Name": "x", "Regex": regex}])
+
+
+def test_a_curve_goes_from_the_first_value_to_the_newest() -> None:
+    reader = MetricReader([{"Name": "x", "Regex": "x=(.*)"}, {"Name": "ObjectiveMetric", "Regex": "x=(.*)"}])
+    assert (reader.curves(4), reader.curve("x", 4)) == ({}, ())
+    for number in range(10):
+        reader.feed(f"x={number}", 1.0)
+        assert reader.curve("x", 4)[-1] == number
+    assert reader.curves(4) == {"x": (0, 3, 6, 9)}
+    assert reader.curve("ObjectiveMetric", 100) == tuple(range(10))

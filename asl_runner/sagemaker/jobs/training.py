@@ -31,7 +31,7 @@ from asl_runner.sagemaker.jobs.channels import Channel
 from asl_runner.sagemaker.metrics import MetricReader, builtin_definitions
 from asl_runner.sagemaker.mirror import kept_in_step
 from asl_runner.sagemaker.pipes import Pipe, fed
-from asl_runner.sagemaker.progress import JobProgress
+from asl_runner.sagemaker.progress import CURVE_POINTS, JobProgress
 from asl_runner.sagemaker.records import Document
 from asl_runner.sagemaker.rules import DEFAULT_RUNTIME_SECONDS
 from asl_runner.storage.names import S3Uri
@@ -137,7 +137,8 @@ class TrainingJob(Job):
             self.remove_trees(tuple(trees))
 
     def progress(self) -> JobProgress:
-        return msgspec.structs.replace(super().progress(), metrics=self.metrics.latest())
+        curves = self.metrics.curves(CURVE_POINTS)
+        return msgspec.structs.replace(super().progress(), metrics=self.metrics.latest(), curves=curves)
 
     def stopping(self, document: Document) -> Document:
         return advance(document, "Stopping", moments.now(), TrainingJobStatus="Stopping")

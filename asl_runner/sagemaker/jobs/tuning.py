@@ -16,7 +16,7 @@ from asl_runner.sagemaker.jobs.training import TrainingJob
 from asl_runner.sagemaker.jobs.tuning_request import Plan, trial_request
 from asl_runner.sagemaker.kinds import TERMINAL
 from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
-from asl_runner.sagemaker.progress import JobProgress, TrialProgress
+from asl_runner.sagemaker.progress import CURVE_POINTS, JobProgress, TrialProgress
 from asl_runner.sagemaker.ranges import texts
 from asl_runner.sagemaker.records import Document, Record
 from asl_runner.sagemaker.search import Point, Result, Strategy
@@ -274,6 +274,7 @@ def _trial_progress(trial: Trial, number: int, tuning: Document, best: str | Non
         secondary_status=document["SecondaryStatus"],
         hyperparameters=trials.summary(document, tuning)["TunedHyperParameters"],
         value=trial.job.metrics.last(OBJECTIVE_METRIC),
+        curve=trial.job.metrics.curve(OBJECTIVE_METRIC, CURVE_POINTS),
         best=trial.job.name == best,
         started=document.get("TrainingStartTime"),
         ended=document.get("TrainingEndTime"),
