@@ -24,6 +24,7 @@ class MachineSubject:
     """A state machine with its input."""
 
     past: Sequence[Event] = ()
+    origin: Mapping[str, Any] = {}
 
     def __init__(self, machine: StateMachine, input: Json, file: str, name: str | None) -> None:
         self.name, self.machine, self.file = machine_name(file), machine, file

@@ -32,6 +32,7 @@ class PipelineSubject:
     """A pipeline with its parameters."""
 
     past: Sequence[Event] = ()
+    origin: Mapping[str, Any] = {}
 
     def __init__(
         self, document: Document, file: str, id: str | None, parameters: Sequence[str], steps: Sequence[str]

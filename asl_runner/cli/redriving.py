@@ -17,6 +17,7 @@ from asl_runner.cli.machine_subject import MachineSubject
 from asl_runner.cli.options import open_workspace
 from asl_runner.cli.redrive_plan import as_document, as_text
 from asl_runner.cli.request import RedriveRequest
+from asl_runner.cli.resuming import of_template
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition import load
 from asl_runner.definition.walk import all_states
@@ -25,6 +26,7 @@ from asl_runner.expressions.json_text import compact_bytes
 from asl_runner.workspace.preflight import check_input
 from asl_runner.workspace.redrivable import PERIOD_EXCEEDED, obstacle, refusal
 from asl_runner.workspace.redriving import Redrive, plan, to_run
+from asl_runner.workspace.resuming import run_with
 
 if TYPE_CHECKING:
     from asl_runner.configuration import Configuration
@@ -49,6 +51,8 @@ def redrive(request: RedriveRequest) -> int:
         machine = load(record.definition, name="definition.json") if given is None else given.machine
         inputs = [(state, _input(workspace, state, text)) for state, text in request.inputs]
         prepared = plan(workspace.store, record, machine, inputs)
+        if given is None and "template" in (known := run_with(record)) and Path(known["template"]).exists():
+            given = of_template(request, known)
         subject = _Redriven(workspace, record, machine, prepared, given)
     if request.plan:
         click.echo(as_document(record, prepared) if request.as_json else as_text(prepared))
@@ -97,10 +101,11 @@ class _Redriven:
         prepared: Redrive,
         given: Subject | None,
     ) -> None:
-        """`given` is what has the new definition, if there is one."""
+        """`given` is what has the functions: the new definition, or the template it was run from."""
         self.name, self.machine = record.machine_name, machine
         self.past: Sequence[Event] = list(workspace.store.events(record.arn))
         self.file = "" if given is None else given.file
+        self.origin: Mapping[str, Any] = {} if given is None else given.origin
         self.beside: Mapping[str, Any] = {} if given is None else given.beside
         self._record, self._prepared, self._given = record, prepared, given
         self._pipeline: PipelineExecution | None = None
@@ -133,6 +138,7 @@ class _Redriven:
             mocks=mocks,
             around=None if self._pipeline is None else workspace.pipelines.again(self._pipeline),
             prepared=self._prepared,
+            run_with={**run_with, **self.origin},
         )
         if running is None:
             raise UsageError(refusal(self._record, "Execution is RUNNING and cannot be redriven"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.execute import STOPPING, perform
@@ -96,24 +96,24 @@ def _go_on(request: ResumeRequest, record: ExecutionRecord) -> int:
         config=request.config or known.get("config"),
         choice=choice,
     )
-    given = None if "template" not in known else _of_template(request, known)
+    given = None if "template" not in known else of_template(request, known)
     workspace = open_workspace(request.workspace, request.config, request.choice)
     with workspace:
         subject = _Resumed(workspace, record, given)
     return perform(workspace, subject, request)
 
 
-def _of_template(request: ResumeRequest, known: Mapping[str, Any]) -> Subject:
+def of_template(request: Running, known: Mapping[str, Any]) -> Subject:
     """The state machine of the template it was run from, for its functions."""
     if not Path(known["template"]).exists():
         raise UsageError(f"The template it was run from is gone: {known['template']}.")
-    fields = {name: value for name, value in asdict(request).items() if name != "execution"}
+    fields = {name: getattr(request, name) for name in Running.__struct_fields__}
     return read_subject(
         Request(
             file=known["template"],
             parameters=tuple(known["parameters"]),
             machine=known["machine"],
-            **{**fields, "choice": request.choice},
+            **fields,
         )
     )
 
@@ -171,6 +171,7 @@ class _Resumed:
         self.name, self.machine = record.machine_name, load(record.definition, name="definition.json")
         self.past: Sequence[Event] = list(workspace.store.events(record.arn))
         self.file = "" if given is None else given.file
+        self.origin: Mapping[str, Any] = {} if given is None else given.origin
         self.beside: Mapping[str, Any] = {} if given is None else given.beside
         self._record, self._given = record, given
         self._pipeline: PipelineExecution | None = None

@@ -31,6 +31,8 @@ class Subject(Protocol):
     machine: StateMachine
     file: str
     """Where its definition was read; "" where that is kept with the execution."""
+    origin: Mapping[str, Any]
+    """What whoever resumes it must know to have the functions of the template it is from; empty if it is from none."""
     beside: Mapping[str, Any]
     """What has to be there before it starts, as CloudFormation resources by logical id."""
     past: Sequence[Event]

@@ -40,7 +40,7 @@ class TemplateSubject(MachineSubject):
         machine = load(deployed.definition, name=f"{request.file}, {deployed.name}")
         super().__init__(machine, read_input(request.input), deployed.name, request.name)
         self.file = request.file
-        self._template = {
+        self.origin = {
             "template": str(Path(request.file).absolute()),
             "parameters": list(request.parameters),
             "machine": deployed.name,
@@ -58,7 +58,7 @@ class TemplateSubject(MachineSubject):
         run_with: Mapping[str, Any],
     ) -> RunningExecution:
         """Starts it in a workspace, which remembers where its functions are. Raises as `Workspace.start` does."""
-        run_with = {**run_with, **self._template}
+        run_with = {**run_with, **self.origin}
         return await super().start(workspace, clock=clock, observers=observers, mocks=mocks, run_with=run_with)
 
     def configured(self, configuration: Configuration, directory: Path) -> Configuration:

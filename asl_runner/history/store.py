@@ -136,14 +136,20 @@ class Store:
         self._writing().call(changes.ending(arn, said)).result()
 
     def submit_redrive(
-        self, arn: str, time: float, definition: str | None = None, inputs: Mapping[str, bytes] | None = None
+        self,
+        record: ExecutionRecord,
+        time: float,
+        definition: str | None = None,
+        inputs: Mapping[str, bytes] | None = None,
     ) -> asyncio.Future[bool]:
         """Makes an execution that ended without success one run by this process; false if it is none such.
 
-        With a `definition` it has that from now on, and the one before is kept; `inputs` are what states are entered
-        with, by their scope. See `history.former`.
+        It has the `settings` of the record. With a `definition` it has that from now on, and the one before is kept;
+        `inputs` are what states are entered with, by their scope. See `history.former`.
         """
-        parameters = {"arn": arn, "time": time, "owner": self._claim(), "pid": os.getpid()}
+        owned = self._owned(record)
+        parameters = {"arn": record.arn, "time": time, "owner": owned.owner, "pid": owned.pid}
+        parameters["settings"] = record.settings
         return self._writing().ask(changes.redriving(parameters, definition, inputs or {}))
 
     async def claim_orphan(self, record: ExecutionRecord) -> ExecutionRecord | None:

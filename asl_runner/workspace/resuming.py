@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from asl_runner.definition import model
+from asl_runner.expressions.environment import Json
+from asl_runner.expressions.json_text import compact
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.interpreter.restored import Restored
 from asl_runner.interpreter.resumed import resume
@@ -27,6 +31,21 @@ def run_with(record: ExecutionRecord) -> dict[str, Any]:
     """How an execution was run, as `Workspace.start` was told; empty for what any process of the workspace can run."""
     found: dict[str, Any] = json.loads(record.settings or "{}").get("run", {})
     return found
+
+
+def remembering(record: ExecutionRecord, how: Mapping[str, Json] | None, *, is_answered: bool) -> ExecutionRecord:
+    """The record with how it is run now, see `run_with`.
+
+    `is_answered`: its Tasks are answered by what only its caller has, unless `how` says all of that.
+    """
+    if how is None and is_answered:
+        how = {"answered": "by its caller"}
+    settings = {name: value for name, value in json.loads(record.settings or "{}").items() if name != "run"}
+    if how:
+        settings["run"] = how
+    if not settings and record.settings is None:
+        return record
+    return structs.replace(record, settings=compact(settings))
 
 
 async def claim(store: Store, record: ExecutionRecord) -> ExecutionRecord | None:

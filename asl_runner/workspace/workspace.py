@@ -88,9 +88,7 @@ class Workspace:
         Raises `UsageError` for a name or input AWS would not take and for a Task that cannot run here (the message says
         what to configure), `ExecutionExists` for a name that is taken, `WorkspaceError` when nothing can be written.
         """
-        from msgspec.structs import replace
-
-        from asl_runner.expressions.json_text import compact, compact_bytes
+        from asl_runner.expressions.json_text import compact_bytes
         from asl_runner.workspace import preflight
 
         limits = self.limits
@@ -106,10 +104,11 @@ class Workspace:
             self.local.check(machine, () if mocks is None else mocks.states)
         ticking = _clock(clock)
         record = self._record(machine, machine_name, name, text, ticking.now(), seed or uuid.uuid4().hex)
-        if run_with is None and (mocks is not None or around is not None):
-            run_with = {"answered": "by its caller"}
-        if run_with:
-            record = replace(record, settings=compact({"run": run_with}))
+        is_answered = mocks is not None or around is not None
+        if run_with or is_answered:
+            from asl_runner.workspace.resuming import remembering
+
+            record = remembering(record, run_with, is_answered=is_answered)
         return await self.launch(
             machine, input, record, clock=ticking, observers=observers, taken=given, mocks=mocks, around=around
         )
@@ -156,22 +155,26 @@ class Workspace:
         mocks: Mocks | None = None,
         around: Around | None = None,
         prepared: Redrive | None = None,
+        run_with: Mapping[str, Json] | None = None,
     ) -> RunningExecution | None:
         """Has an execution that ended without success go on at its unsuccessful states, under the same ARN.
 
         `record` is the execution as it ended, `input` the value of its input, `at` the time of the redrive in seconds
-        since the epoch, by default now; `prepared` says where it goes on, by default what `redriving.prepare` does.
+        since the epoch, by default now; `prepared` says where it goes on, by default what `redriving.prepare` does,
+        and `run_with` what `start` says.
         None when it is not, or no longer, such an execution. Raises `WorkspaceError` when nothing can be written.
         """
         import asyncio
 
         from asl_runner.workspace.redriving import prepare
+        from asl_runner.workspace.resuming import remembering
 
         store, ticking = self._store_to_write(), _clock(clock, record.stop or record.start)
         at = ticking.now() if at is None else at
         if prepared is None:
             prepared = await asyncio.to_thread(prepare, store, record, machine)
-        if not await store.submit_redrive(record.arn, at, prepared.definition, prepared.inputs):
+        record = remembering(record, run_with, is_answered=mocks is not None or around is not None)
+        if not await store.submit_redrive(record, at, prepared.definition, prepared.inputs):
             return None
         again = prepared.record(record, at)
         return self._run(machine, input, again, ticking, observers, prepared.restored, mocks, around)
@@ -210,10 +213,12 @@ class Workspace:
         self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock
     ) -> RunningExecution:
         """Runs an Express child of a map run in the place of the one with ARN `old`, whose history is given up."""
+        from msgspec.structs import replace
+
         from asl_runner.history import map_runs
 
         store = self._store_to_write()
-        await store.submit_redrive(old, record.start)
+        await store.submit_redrive(replace(record, arn=old), record.start)
         await store.change(lambda connection: map_runs.restart(connection, old, record.arn, record.name, record.start))
         return self._run(machine, input, record, clock, ())
 

@@ -299,3 +299,32 @@ def test_children_of_a_distributed_map_go_on_under_the_new_processor(tmp_path: P
     outputs = json.loads(done.stdout)
     assert outputs[1] == {"was": 1, "kept": "kept"}
     assert outputs[0] == {"n": 0, "kept": "kept"}
+
+
+def test_how_it_is_run_now_is_what_whoever_resumes_it_knows(project: Path) -> None:
+    write(project, "mocks.json", {"Pack": {"raise": "Mocked"}})
+    settings = []
+    for options in (["--mock", "mocks.json", "--clock", "virtual"], []):
+        assert asl_runner(project, "redrive", "o-1", "-q", *options).returncode == 1
+        with Store.open(project / ".asl-runner" / "workspace.db", read_only=True) as store:
+            settings.append(json.loads(store.find("o-1").settings or "{}"))
+    assert settings == [{"run": {"clock": "virtual", "mock_file": str(project / "mocks.json")}}, {}]
+
+
+def test_an_execution_of_a_template_has_the_functions_of_the_template(tmp_path: Path) -> None:
+    function = {"Runtime": "python3.12", "Handler": "app.handler", "CodeUri": "code/"}
+    machine = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "${F}", "End": True}}}
+    resources = {
+        "F": {"Type": "AWS::Serverless::Function", "Properties": function},
+        "M": {
+            "Type": "AWS::Serverless::StateMachine",
+            "Properties": {"Definition": machine, "DefinitionSubstitutions": {"F": {"Fn::GetAtt": ["F", "Arn"]}}},
+        },
+    }
+    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+    write(tmp_path, "template.json", template)
+    write(tmp_path, "code/app.py", "def handler(event, context):\n    raise ValueError\n")
+    assert asl_runner(tmp_path, "run", "template.json", "-q").returncode == 1
+    write(tmp_path, "code/app.py", "def handler(event, context):\n    return 'mended'\n")
+    done = asl_runner(tmp_path, "redrive", "latest", "-q")
+    assert (done.returncode, done.stdout) == (0, '"mended"\n'), done.stderr

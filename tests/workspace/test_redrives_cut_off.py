@@ -63,7 +63,7 @@ async def test_a_redrive_that_was_asked_for_and_never_began_begins(workspace: Wo
     now = machine(comment="new", last="New") if changed else load(record.definition)
     asked = plan(workspace.store, record, now, [("Each[0]/Work", b'"given"')] if changed else [])
     clock = VirtualClock(record.start + 100)
-    assert await workspace.writable.submit_redrive(record.arn, clock.now(), asked.definition, asked.inputs)
+    assert await workspace.writable.submit_redrive(record, clock.now(), asked.definition, asked.inputs)
     await abandon(workspace, record.arn)
     kept = workspace.store.execution(record.arn)
     assert json.loads(kept.definition) == json.loads(now.source)

@@ -156,6 +156,7 @@ async def describe_state_machine_for_execution(service: StepFunctions, request: 
     """DescribeStateMachineForExecution: the definition an execution runs, whatever became of its state machine."""
     record = await kept_execution(service, request["executionArn"], children=True)
     settings: dict[str, Any] = msgspec.json.decode(record.settings or "{}")
+    settings.pop("run", None)
     answer: dict[str, Any] = {
         "stateMachineArn": record.machine_arn,
         "name": record.machine_name,

@@ -196,6 +196,7 @@ class Pipelines:
             found,
             at=time.time(),
             around=self.again(execution),
+            run_with=_NOTHING,
         )
         if running is None:
             raise PipelineConflict("The execution is under way again already.")
