@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from asl_runner.errors import NotFound, UsageError
@@ -109,10 +110,15 @@ def row_of(record: Record, *, gone: bool) -> dict[str, Any]:
         row["processGone"] = True
     if is_trial(record):
         row["tuningJobArn"] = record.document["TuningJobArn"]
-    row |= {"created": created, "ended": ended, "metrics": result_of(record)}
+    row |= {"created": _moment(created), "ended": None if ended is None else _moment(ended)}
+    row["metrics"] = result_of(record)
     if reason := record.document.get("FailureReason"):
         row["failureReason"] = reason
     return row
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _begins(record: Record, text: str) -> bool:

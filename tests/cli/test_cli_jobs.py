@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from command_line import asl_runner, start, write
 from test_cli_completion import completed
 
 from asl_runner.cli.curves import curve, sparkline
+from asl_runner.sagemaker.records import Record, Records
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -172,6 +174,24 @@ def test_the_workspace_may_be_named_before_and_behind(project: Path, tmp_path: P
     assert asl_runner(tmp_path, "jobs", "describe", "train-1", *there).returncode == 0
     lacking = asl_runner(tmp_path, "jobs", "describe", "train-1")
     assert (lacking.returncode, "No SageMaker jobs in" in lacking.stderr) == (2, True)
+
+
+def test_a_job_whose_process_is_gone_is_shown_as_such(tmp_path: Path) -> None:
+    records = Records(tmp_path / ".asl-runner" / "jobs")
+    document = {
+        "ProcessingJobName": "left",
+        "ProcessingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:processing-job/left",
+        "ProcessingJobStatus": "InProgress",
+        "CreationTime": 1_800_000_000.5,
+    }
+    records.create(Record(kind="processing", name="left", document=document, owner="gone"))
+    assert "InProgress (process gone)" in asl_runner(tmp_path, "jobs").stdout
+    (shown,) = json.loads(asl_runner(tmp_path, "jobs", "--json").stdout)["jobs"]
+    assert datetime.fromisoformat(shown["created"]).timestamp() == 1_800_000_000.5
+    assert (shown["status"], shown["processGone"], shown["ended"]) == ("InProgress", True, None)
+    assert "the process that ran it is gone" in asl_runner(tmp_path, "jobs", "describe", shown["arn"]).stdout
+    followed = asl_runner(tmp_path, "jobs", "logs", "left", "-f")
+    assert followed.stderr == "processing/left printed nothing so far; its status is InProgress.\n"
 
 
 def test_the_names_are_completed(project: Path) -> None:
