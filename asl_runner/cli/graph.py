@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from asl_runner.cli.options import complete_definition, complete_execution, open_workspace, workspace_options
+from asl_runner.cli.options import (
+    complete_definition,
+    complete_execution,
+    open_workspace,
+    parameter_option,
+    workspace_options,
+)
 from asl_runner.cli.table import shows_colours
 from asl_runner.errors import UsageError
 
@@ -22,14 +28,7 @@ FORMATS = ("svg", "png", "mermaid", "dot", "text")
     "--execution", metavar="EXECUTION", shell_complete=complete_execution, help="Show what became of each state in it."
 )
 @click.option("--machine", metavar="NAME", help="The state machine to draw, of a template that has several.")
-@click.option(
-    "--parameter",
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of a template; repeatable.",
-)
+@parameter_option("template")
 @click.option(
     "--format",
     "format_",

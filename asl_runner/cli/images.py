@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asl_runner.errors import UsageError
+from asl_runner.cli.options import assignments
 
 NAMES = ("xgboost", "scikit-learn")
 
@@ -53,7 +53,7 @@ def build(
     from asl_runner.sagemaker.containers.docker.engine import connect
     from asl_runner.sagemaker.containers.docker.images import BUILT
 
-    arguments = _arguments(build_args)
+    arguments = assignments(build_args, "--build-arg")
     if base is not None:
         arguments["BASE"] = base
     engine = connect()
@@ -103,13 +103,3 @@ def list_(as_json: bool) -> None:
         size = f"{image.size / 1e6:.0f} MB" if image.size else ""
         table.row(image.name, image.image, built, size, ", ".join(image.stands_for))
     click.echo(table.text())
-
-
-def _arguments(given: tuple[str, ...]) -> dict[str, str]:
-    arguments = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--build-arg expects NAME=VALUE, found {one!r}.")
-        arguments[name] = value
-    return arguments

@@ -68,6 +68,29 @@ def watch_options(command: F) -> F:
     return command
 
 
+def parameter_option(of: str) -> Callable[[F], F]:
+    """Adds `--parameter`, repeatable, as `parameters`; `assignments` reads them."""
+    return click.option(
+        "--parameter",
+        "-p",
+        "parameters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help=f"A parameter of a {of}; repeatable.",
+    )
+
+
+def assignments(texts: Sequence[str], option: str) -> dict[str, str]:
+    """What NAME=VALUE says, given several times for an option. Raises `UsageError`."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {text}: expected NAME=VALUE.")
+        found[name] = value
+    return found
+
+
 def target_options(command: F) -> F:
     """Adds `--target` and `--use`; `chosen` makes a `Choice` of them."""
     for option in (

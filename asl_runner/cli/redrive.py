@@ -8,6 +8,7 @@ from asl_runner.cli.options import (
     chosen,
     complete_definition,
     execution_argument,
+    parameter_option,
     target_options,
     watch_options,
     workspace_options,
@@ -23,14 +24,7 @@ from asl_runner.cli.options import (
     shell_complete=complete_definition,
     help="Go on with this definition, or template, instead of its own.",
 )
-@click.option(
-    "--parameter",
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of a template; repeatable.",
-)
+@parameter_option("template")
 @click.option("--machine", metavar="NAME", help="The state machine of a template that has several.")
 @click.option(
     "--input-of",

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import click
 
-from asl_runner.cli.options import chosen, complete_definition, target_options, watch_options, workspace_options
+from asl_runner.cli.options import (
+    chosen,
+    complete_definition,
+    parameter_option,
+    target_options,
+    watch_options,
+    workspace_options,
+)
 
 
 @click.command("run")
 @click.argument("file", shell_complete=complete_definition)
 @click.option("--input", "-i", "input_", metavar="JSON|@FILE|-", help="The execution's input. Default: {}.")
 @click.option("--name", "-n", help="The execution's name; unique per state machine. Default: a new UUID.")
-@click.option(
-    "--parameter",
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of a pipeline or template; repeatable.",
-)
+@parameter_option("pipeline or template")
 @click.option("--machine", metavar="NAME", help="The state machine to run, of a template that has several.")
 @click.option(
     "--step", "steps", multiple=True, metavar="NAME", help="Only this step of a pipeline, on the last run; repeatable."

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from asl_runner.cli.inputs import read_input
 from asl_runner.cli.machine_subject import MachineSubject
+from asl_runner.cli.options import assignments
 from asl_runner.configuration import load_configuration
 from asl_runner.definition import load
 from asl_runner.definition.names import machine_name
@@ -96,7 +97,7 @@ def deployed_machines(file: str, parameters: tuple[str, ...], config: str | None
     """
     configuration = load_configuration(Path(config) if config else None)
     names = Names(configuration.region, configuration.account, machine_name(str(Path(file).absolute())))
-    machines = find_machines(Path(file), names, _given(parameters))
+    machines = find_machines(Path(file), names, assignments(parameters, "-p"))
     if not machines:
         raise UsageError(f"{file} deploys no state machine.")
     return machines
@@ -117,16 +118,6 @@ def _resource(machine: DeployedMachine) -> dict[str, Any]:
             "RoleArn": "arn:aws:iam::123456789012:role/StepFunctions",
         },
     }
-
-
-def _given(parameters: tuple[str, ...]) -> dict[str, str]:
-    given = {}
-    for text in parameters:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"-p {text}: expected NAME=VALUE.")
-        given[name] = value
-    return given
 
 
 def _setting(function: DeployedFunction, directory: Path) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asl_runner.cli.inputs import read_definition
-from asl_runner.cli.options import complete_definition
+from asl_runner.cli.options import complete_definition, parameter_option
 from asl_runner.cli.table import shows_colours
 from asl_runner.errors import UsageError
 
@@ -38,14 +38,7 @@ Exit codes: 0 valid, 2 usage (a file that is not there), 3 invalid.""",
     "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="How to report."
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail as errors do.")
-@click.option(
-    "--parameter",
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of a template; repeatable.",
-)
+@parameter_option("template")
 def command(files: tuple[str, ...], format_: str, strict: bool, parameters: tuple[str, ...]) -> int:
     """Check definitions, JSON or YAML, and report every problem in one go; those of SageMaker Pipelines, too.
 

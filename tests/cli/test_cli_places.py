@@ -39,4 +39,4 @@ def test_images_need_an_engine_and_arguments_in_their_form(tmp_path: Path) -> No
     ran = asl_runner(tmp_path, "images", "build", "xgbost")
     assert (ran.returncode, "'xgbost' is not one of 'xgboost', 'scikit-learn'" in ran.stderr) == (2, True)
     ran = asl_runner(tmp_path, "images", "build", "--build-arg", "XGBOOST")
-    assert (ran.returncode, ran.stderr) == (2, "Error: --build-arg expects NAME=VALUE, found 'XGBOOST'.\n")
+    assert (ran.returncode, ran.stderr) == (2, "Error: --build-arg XGBOOST: expected NAME=VALUE.\n")
