@@ -27,7 +27,8 @@ class ExecutionJournal:
 
     def __init__(self, writer: Writer, arn: str) -> None:
         self._writer = writer
-        self._line = Line(arn)
+        self.line = Line(arn)
+        """Its events on their way, for the writer."""
 
     def append(self, events: Sequence[Event]) -> None:
         """Takes a batch, which must not be changed afterwards; returns at once unless the disk is far behind.
@@ -35,14 +36,14 @@ class ExecutionJournal:
         May be called from any thread, by one at a time for an execution.
         """
         if events:
-            self._writer.append(self._line, events)
+            self._writer.append(self.line, events)
 
     async def commit(self) -> None:
         """Returns once everything appended so far is committed.
 
         Raises `WorkspaceError` when some of it could not be written, and from then on always.
         """
-        line = self._line
+        line = self.line
         if line.failure is not None:
             raise line.failure
         if line.durable != line.appended:

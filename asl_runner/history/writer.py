@@ -68,6 +68,8 @@ class _Ask(Struct, frozen=True):
 
     work: Callable[[sqlite3.Connection], Any]
     future: asyncio.Future[Any]
+    line: Line | None = None
+    """What it is the end of: not done once some of that could not be written."""
 
 
 class _Batch:
@@ -136,12 +138,15 @@ class Writer:
         self._put(_Call(work, future))
         return future
 
-    def ask(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """`call` for the running event loop. `work` is done also when the future is cancelled."""
+    def ask(self, work: Callable[[sqlite3.Connection], T], line: Line | None = None) -> asyncio.Future[T]:
+        """`call` for the running event loop. `work` is done also when the future is cancelled.
+
+        With a `line` it is not done, and the future fails, when some of what was appended to that before is not kept.
+        """
         import asyncio
 
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._put(_Ask(work, future))
+        self._put(_Ask(work, future, line))
         return future
 
     def close(self) -> None:
@@ -254,6 +259,8 @@ class Writer:
 
 def _answer(call: _Call | _Ask, connection: sqlite3.Connection) -> Any:
     """What the call gives; an error that is the caller's own does not end the transaction of the others."""
+    if isinstance(call, _Ask) and call.line is not None and call.line.failure is not None:
+        return call.line.failure
     try:
         return call.work(connection)
     except AslRunnerError as error:

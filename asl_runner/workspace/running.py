@@ -269,8 +269,7 @@ class KeptJournal:
         last = events[-1] if events else None
         if last is not None and last.type in TERMINAL:
             self._finished = self._finish(last)
-            if not self._durable:
-                self._finished.add_done_callback(noted)
+            self._finished.add_done_callback(noted)  # `commit` fails first when it does.
         for observer in self._observers:
             observer(events)
 
@@ -305,4 +304,5 @@ class KeptJournal:
             None if output is None else bytes(output),
             details.get("error"),
             details.get("cause"),
+            self._journal,
         )
