@@ -94,12 +94,13 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     (tmp_path / "asl-runner.toml").write_text(UNLIMITED, encoding="utf-8")
     done = on_disk_of_its_own(
         tmp_path,
-        "1m",
+        "2m",
+        "head -c 1000000 /dev/zero > disk/ballast",
         f"asl_runner run count.asl.json --name before --input '{LITTLE}' --quiet",
         f"asl_runner run count.asl.json --name big --input '{MUCH}' --quiet; echo $?",
         "dd if=/dev/zero of=disk/filler bs=1k 2>/dev/null",
         f"asl_runner run count.asl.json --input '{LITTLE}' --workspace disk/other --quiet; echo $?",
-        "rm disk/filler",
+        "rm disk/filler disk/ballast",
         "asl_runner stop big >&2",
         "asl_runner list --json",
     )
