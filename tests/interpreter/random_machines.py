@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 from interpreting import INVOKE, LAMBDA
 
+from asl_runner.history.events import Event
 from asl_runner.interpreter.ports import Clock, TaskCall, TaskFailed
 
+_CUT_OFF = ("TaskStateAborted", "WaitStateAborted", "ParallelStateAborted", "MapStateAborted")
 ERRORS = ["A", "B", "States.Timeout"]
 
 
@@ -56,18 +59,18 @@ def _all_last(handlers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @st.composite
-def machines(draw: st.DrawFn) -> dict[str, Any]:
-    """A machine whose states only lead forward, so that it ends."""
+def machines(draw: st.DrawFn, *, distributed: bool = False) -> dict[str, Any]:
+    """A machine whose states only lead forward, so that it ends; some of its Maps are `distributed` if they may be."""
     counter = itertools.count()
-    return _scope(draw, counter, 2)
+    return _scope(draw, counter, 2, distributed=distributed)
 
 
-def _scope(draw: st.DrawFn, counter: Any, depth: int) -> dict[str, Any]:
+def _scope(draw: st.DrawFn, counter: Any, depth: int, *, distributed: bool) -> dict[str, Any]:
     names = [f"S{next(counter)}" for _ in range(draw(st.integers(1, 3)))]
     end = f"S{next(counter)}"
     states: dict[str, Any] = {end: draw(_ends)}
     for position, name in enumerate(names):
-        states[name] = _state(draw, counter, depth, [*names[position + 1 :], end])
+        states[name] = _state(draw, counter, depth, [*names[position + 1 :], end], distributed=distributed)
     return {"StartAt": names[0], "States": _reachable(states, names[0])}
 
 
@@ -105,7 +108,7 @@ _tasks = st.fixed_dictionaries(
 )
 
 
-def _state(draw: st.DrawFn, counter: Any, depth: int, following: list[str]) -> dict[str, Any]:
+def _state(draw: st.DrawFn, counter: Any, depth: int, following: list[str], *, distributed: bool) -> dict[str, Any]:
     next_state = draw(st.sampled_from(following))
     kind = draw(st.sampled_from(["Pass", "Task", "Wait", "Choice", *(["Parallel", "Map"] if depth else [])]))
     if kind == "Choice":
@@ -120,11 +123,14 @@ def _state(draw: st.DrawFn, counter: Any, depth: int, following: list[str]) -> d
     if kind == "Task":
         return {**draw(_tasks), **draw(_handlers(following)), "Next": next_state}
     if kind == "Parallel":
-        branches = [_scope(draw, counter, depth - 1) for _ in range(draw(st.integers(1, 3)))]
+        branches = [_scope(draw, counter, depth - 1, distributed=distributed) for _ in range(draw(st.integers(1, 3)))]
         return {"Type": "Parallel", "Branches": branches, **draw(_handlers(following)), "Next": next_state}
+    mode: dict[str, Any] = {}
+    if distributed and draw(st.booleans()):
+        mode = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
     return {
         "Type": "Map",
-        "ItemProcessor": _scope(draw, counter, depth - 1),
+        "ItemProcessor": {**mode, **_scope(draw, counter, depth - 1, distributed=distributed)},
         "InputPath": "$$.Execution.Input",
         "ItemsPath": "$.items",
         "ItemSelector": {"n.$": "$$.Map.Item.Index", "items.$": "$.items"},
@@ -132,3 +138,35 @@ def _state(draw: st.DrawFn, counter: Any, depth: int, following: list[str]) -> d
         **draw(_handlers(following)),
         "Next": next_state,
     }
+
+
+def without_deadlines(value: Any) -> Any:
+    """A machine whose tasks take as long as they do: the time of one that is asked again begins anew."""
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if key not in ("TimeoutSeconds", "HeartbeatSeconds")}
+        return {key: without_deadlines(item) for key, item in kept.items()}
+    return [without_deadlines(item) for item in value] if isinstance(value, list) else value
+
+
+def is_sound(events: Sequence[Event]) -> bool:
+    """Whether a history has all ids in order, each event after the one it follows, and each state left once.
+
+    A scope enters a state only after it has left the one before.
+    """
+    inside: dict[str, str | None] = {}
+    for id, event in enumerate(events, 1):
+        if event.id != id or event.previous >= id:
+            return False
+        if event.type.endswith("StateEntered"):
+            if inside.get(event.scope) is not None:
+                return False
+            inside[event.scope] = (event.details or {})["name"]
+        elif event.type.endswith("StateExited"):
+            if inside.get(event.scope) != (event.details or {})["name"]:
+                return False
+            inside[event.scope] = None
+        elif event.type in _CUT_OFF:
+            if inside.get(event.scope) is None:
+                return False
+            inside[event.scope] = None
+    return True

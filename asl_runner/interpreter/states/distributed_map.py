@@ -50,6 +50,8 @@ async def work(frame: Frame, state: Map, effective: Json) -> Json:
     settings = MapRunSettings(concurrency, *tolerated(state, effective, frame))
     batches = _batches(frame, state, effective, items)
     destination = _destination(frame, state, effective)
+    # Before the map run is kept: one that is there is then always one that the history leads to.
+    log.flush()
     run = await _opened(frame, state, settings, batches, destination, before, is_redriven=is_redriven)
     details: dict[str, Json] = {"mapRunArn": run.arn}
     if is_redriven:
