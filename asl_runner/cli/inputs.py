@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asl_runner.errors import UsageError
 from asl_runner.expressions.environment import Json
+
+if TYPE_CHECKING:
+    from asl_runner.definition.source import Document
 
 EXAMPLE = "Expected one JSON value: {0} '{{\"id\": 7}}', or {0} @file.json, or {0} - for standard input."
 
@@ -29,6 +33,27 @@ def read_definition(file: str) -> Path | bytes:
     except OSError as problem:
         raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
     return path
+
+
+def read_untemplated(file: str) -> Document | None:
+    """The document in FILE: a definition or a pipeline; None where FILE is a template, or a folder as `cdk.out` is.
+
+    Raises `UsageError` where it cannot be read, or is a template on standard input.
+    """
+    from asl_runner.definition import read_document
+    from asl_runner.definition.templates.kind import is_template
+
+    if file not in ("", "-") and Path(file).is_dir():
+        return None
+    try:
+        document = read_document(read_definition(file), name="<stdin>" if file == "-" else None)
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
+    if not is_template(document.value):
+        return document
+    if file == "-":
+        raise UsageError("A template cannot come from standard input: it names files beside it. Give its path.")
+    return None
 
 
 def read_input(text: str | None, option: str = "--input") -> Json:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from asl_runner.cli.inputs import read_definition, read_input
+from asl_runner.cli.inputs import read_input, read_untemplated
 from asl_runner.cli.machine_subject import MachineSubject
-from asl_runner.definition import InvalidDefinition, check_read, read_document
+from asl_runner.definition import InvalidDefinition, check_read
 from asl_runner.definition.model import StateMachine
 from asl_runner.definition.pipelines import is_pipeline
-from asl_runner.definition.templates.kind import is_template
 from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asl_runner.cli.request import Request
     from asl_runner.configuration import Configuration
     from asl_runner.history.events import Event
@@ -58,21 +58,17 @@ class Subject(Protocol):
 
 def read_subject(request: Request) -> Subject:
     """What the command's arguments name. Raises `UsageError`, `InvalidDefinition`."""
-    if request.file not in ("", "-") and Path(request.file).is_dir():
+    document = read_untemplated(request.file)
+    if document is None:
         from asl_runner.cli.templates import template_subject
 
         return template_subject(request)
-    document = read_document(read_definition(request.file), name="<stdin>" if request.file == "-" else None)
     if is_pipeline(document.value):
         if request.input is not None:
             raise UsageError("A pipeline takes parameters, not an input: write -p NAME=VALUE for each.")
         from asl_runner.cli.pipelines import PipelineSubject
 
         return PipelineSubject(document, request.file, request.name, request.parameters, request.steps)
-    if is_template(document.value):
-        from asl_runner.cli.templates import template_subject
-
-        return template_subject(request)
     if request.parameters or request.steps or request.machine:
         raise UsageError(
             f"-p, --machine and --step are for templates and SageMaker pipelines; {request.file} is neither."

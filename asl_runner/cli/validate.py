@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from asl_runner.cli.inputs import read_definition
+from asl_runner.cli.inputs import read_untemplated
 from asl_runner.cli.options import complete_definition, parameter_option
 from asl_runner.cli.table import shows_colours
-from asl_runner.errors import UsageError
 
 if TYPE_CHECKING:
     from asl_runner.definition.render import Checked
@@ -55,23 +53,12 @@ validate = command
 
 
 def _check(file: str, parameters: tuple[str, ...]) -> list[Checked]:
-    from asl_runner.definition import read_document
     from asl_runner.definition.pipelines import is_pipeline
-    from asl_runner.definition.templates.kind import is_template
 
-    if file != "-" and Path(file).is_dir():
+    document = read_untemplated(file)
+    if document is None:
         return _template(file, parameters)
-    source = read_definition(file)
-    name = "<stdin>" if file == "-" else file
-    try:
-        document = read_document(source, name=name)
-    except OSError as problem:
-        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
-    if is_pipeline(document.value):
-        return [_pipeline(document)]
-    if file != "-" and is_template(document.value):
-        return _template(file, parameters)
-    return [_machine(document)]
+    return [_pipeline(document) if is_pipeline(document.value) else _machine(document)]
 
 
 def _pipeline(document: Document) -> Checked:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from command_line import asl_runner, write
+import pytest
+from command_line import PASS, asl_runner, write
 
 TEMPLATE = """\
 Parameters: {Word: {Type: String, Default: Hello}}
@@ -202,3 +204,11 @@ def test_what_cannot_be_created_is_said_and_the_rest_runs(tmp_path: Path) -> Non
     ran = asl_runner(tmp_path, "run", "template.yaml", "--machine", "Parent")
     assert "Could not be created here: Bad (AWS::DynamoDB::Table): " in ran.stderr
     assert (ran.returncode, ran.stdout) == (0, '"done"\n'), ran.stderr
+
+
+@pytest.mark.parametrize("command", ["validate", "run", "graph"])
+def test_a_template_on_standard_input_is_refused_in_a_clear_word(tmp_path: Path, command: str) -> None:
+    machine = {"Type": "AWS::Serverless::StateMachine", "Properties": {"Definition": PASS}}
+    ran = asl_runner(tmp_path, command, "-", stdin=json.dumps({"Resources": {"M": machine}}))
+    said = "Error: A template cannot come from standard input: it names files beside it. Give its path.\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", said)
