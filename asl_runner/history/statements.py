@@ -68,7 +68,7 @@ REDRIVE = """
 UPDATE executions SET status = 'RUNNING', stop = NULL, output = NULL, error = NULL, cause = NULL,
     redrive_count = redrive_count + 1, redrive_time = :time, owner = :owner, pid = :pid, settings = :settings,
     stop_asked = NULL, stop_error = NULL, stop_cause = NULL
-WHERE arn = :arn AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED')
+WHERE arn = :arn AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED') AND redrive_count = :count
 """
 
 CLAIM = """

@@ -144,14 +144,14 @@ class Store:
         definition: str | None = None,
         inputs: Mapping[str, bytes] | None = None,
     ) -> asyncio.Future[bool]:
-        """Makes an execution that ended without success one run by this process; false if it is none such.
+        """Makes an execution that ended without success one run by this process; false if it is no longer as recorded.
 
         It has the `settings` of the record. With a `definition` it has that from now on, and the one before is kept;
         `inputs` are what states are entered with, by their scope. See `history.former`.
         """
         owned = self._owned(record)
         parameters = {"arn": record.arn, "time": time, "owner": owned.owner, "pid": owned.pid}
-        parameters["settings"] = record.settings
+        parameters |= {"settings": record.settings, "count": record.redrive_count}
         return self._writing().ask(changes.redriving(parameters, definition, inputs or {}))
 
     async def claim_orphan(self, record: ExecutionRecord) -> ExecutionRecord | None:
