@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -42,6 +43,8 @@ _STYLE: Any = {
 
 def picture(title: str, panels: Sequence[Panel], form: Literal["svg", "png"]) -> bytes:
     """The plots in two columns as one picture. Raises `UsageError` where matplotlib is lacking."""
+    # What it says of its caches of fonts is nothing for those who want a plot.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         import matplotlib
         from matplotlib.figure import Figure
