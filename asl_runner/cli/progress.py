@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from asl_runner.history.events import Event
 
 if TYPE_CHECKING:
+    from asl_runner.cli.progress_jobs import Jobs
     from asl_runner.workspace import Workspace
 
 INTERVAL = 0.15
@@ -112,12 +113,18 @@ def choose_style(asked: Literal["auto", "live", "plain", "none"], *, quiet: bool
     return "live" if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" else "plain"
 
 
-def show_progress(style: Literal["live", "plain"], workspace: Workspace, *, virtual: bool = False) -> Progress:
-    """Progress on stderr, to be entered as a context; `virtual`: the execution's time is not this machine's."""
+def show_progress(
+    style: Literal["live", "plain"], workspace: Workspace, *, virtual: bool = False, jobs: Jobs | None = None
+) -> Progress:
+    """Progress on stderr, to be entered as a context; `virtual`: the execution's time is not this machine's.
+
+    `jobs` tells of SageMaker jobs; without it those that this process runs are known.
+    """
+    jobs = jobs or workspace.local.job_progress
     if style == "live":
         from asl_runner.cli.progress_live import LiveProgress
 
-        return Progress(LiveProgress(sys.stderr, workspace.local.job_progress, workspace.map_counts, virtual=virtual))
+        return Progress(LiveProgress(sys.stderr, jobs, workspace.map_counts, virtual=virtual))
     from asl_runner.cli.progress_plain import PlainProgress
 
-    return Progress(PlainProgress(sys.stderr, workspace.local.job_progress, workspace.map_counts, virtual=virtual))
+    return Progress(PlainProgress(sys.stderr, jobs, workspace.map_counts, virtual=virtual))

@@ -34,11 +34,13 @@ def command(execution: str, plain: bool, workspace: str | None, config: str | No
       asl-runner watch order-7 && echo done
     """
     from asl_runner.cli.progress import show_progress
+    from asl_runner.views.recorded_jobs import RecordedJobs
 
     with open_workspace(workspace, config) as opened:
         record = opened.find(execution)
         style = "live" if sys.stderr.isatty() and not plain else "plain"
-        with show_progress(style, opened) as progress:  # type: ignore[arg-type]
+        jobs = RecordedJobs(opened.directory / "jobs").progress
+        with show_progress(style, opened, jobs=jobs) as progress:  # type: ignore[arg-type]
             progress.announce(record.machine_name, record.name)
             record = _follow(opened.store, record, progress)
     return 0 if record.status == "SUCCEEDED" else 1

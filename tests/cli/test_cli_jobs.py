@@ -205,6 +205,14 @@ def test_the_logs_of_a_tuning_job_are_those_of_its_trials(project: Path) -> None
     assert all(" | " in line for line in lines)
 
 
+def test_an_execution_is_watched_with_its_jobs(project: Path) -> None:
+    said = asl_runner(project, "watch", "latest").stderr
+    told = [line.partition("  ")[2] for line in said.splitlines()]
+    assert [line.startswith("train-1  Completed  train:rmse=0.") for line in told].count(True) == 1
+    assert [line.startswith("tune-1  trial 00") for line in told].count(True) == 2
+    assert "max_depth=" in said
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_log_is_followed_from_another_terminal(tmp_path: Path, interrupted: bool) -> None:
     program, go = write(tmp_path, "program.py", WAITS), tmp_path / "go"

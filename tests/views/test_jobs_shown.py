@@ -10,6 +10,7 @@ import pytest
 
 from asl_runner.sagemaker.records import Record, Records
 from asl_runner.views.jobs import job_of
+from asl_runner.views.recorded_jobs import RecordedJobs
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/two"
 
@@ -61,3 +62,32 @@ def test_a_tuning_job_of_several_definitions_shows_each_trial_by_its_own(records
 @pytest.mark.parametrize("name", ["../training/two-more", "..", "", "other"])
 def test_a_name_that_is_no_job_here_shows_nothing(records: Records, name: str) -> None:
     assert job_of(records.root, json.dumps({"TrainingJobName": name})) is None
+
+
+def test_a_job_of_another_process_is_followed_by_its_record_and_log(records: Records) -> None:
+    algorithm = {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]}
+    document = {
+        "TrainingJobName": "fit",
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Training",
+        "CreationTime": 5.0,
+        "AlgorithmSpecification": algorithm,
+    }
+    directory = records.create(Record(kind="training", name="fit", document=document))
+    jobs = RecordedJobs(records.root)
+    first = jobs.progress("training", "fit")
+    assert first is not None
+    assert (first.status, first.secondary_status, dict(first.metrics)) == ("InProgress", "Training", {})
+    with (directory / "log").open("w") as log:
+        for text, values in (("loss=3\nloss=2\nlo", (3.0, 2.0)), ("ss=1\n", (3.0, 2.0, 1.0))):
+            log.write(text)
+            log.flush()
+            found = jobs.progress("training", "fit")
+            assert found is not None
+            assert (found.curves["loss"], found.metrics["loss"]) == (values, values[-1])
+    records.update("training", "fit", lambda one: {**one, "TrainingJobStatus": "Stopped", "TrainingEndTime": 9.0})
+    last = jobs.progress("training", "fit")
+    assert last is not None
+    assert (last.status, last.ended) == ("Stopped", 9.0)
+    assert jobs.progress("training", "other") is None
+    assert jobs.progress("endpoint", "fit") is None
