@@ -25,6 +25,8 @@ COMMANDS: dict[str, str] = {
     "watch": "Follow a running execution",
     "report": "Write an execution as one HTML file",
     "stop": "Stop a running execution",
+    "prune": "Remove executions that ended long ago",
+    "backup": "Copy all executions into one file, also while some run",
     "ui": "Open the pages of the workspace in a browser",
     "serve": "Serve the workspace as an AWS endpoint",
     "images": "Build and list the images of SageMaker jobs in Docker",

@@ -55,6 +55,11 @@ def is_alive(directory: Path, token: str) -> bool:
     return False
 
 
+def any_alive(directory: Path) -> bool:
+    """Does any process run, or has it run, executions and not ended yet?"""
+    return any(is_alive(directory, path.stem) for path in directory.glob("*.lock"))
+
+
 def sweep(directory: Path) -> None:
     """Removes what dead processes left."""
     for path in directory.glob("*.lock"):
