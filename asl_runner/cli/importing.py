@@ -130,7 +130,7 @@ def _json(source: Path | bytes, file: str) -> object:
 
 
 def _report(workspace: Workspace, record: ExecutionRecord, events: list[Event], *, as_json: bool) -> None:
-    from asl_runner.workspace.redrivable import obstacle, redrive_status
+    from asl_runner.workspace.redrivable import LONGER, PERIOD_EXCEEDED, obstacle, redrive_status
 
     now = time.time()
     if as_json:
@@ -142,5 +142,8 @@ def _report(workspace: Workspace, record: ExecutionRecord, events: list[Event], 
     click.echo(f"{record.arn}\n{record.status}, {record.event_count:,} events")
     if any(event.type == "MapRunStarted" for event in events):
         click.echo("The children of its distributed Maps are not here: on a redrive one that had not ended runs anew.")
-    if obstacle(workspace.store, record, now, workspace.limits) is None:
+    reason = obstacle(workspace.store, record, now, workspace.limits)
+    if reason is None:
         click.echo(f"`asl-runner redrive {record.name}` goes on with it.")
+    elif reason == PERIOD_EXCEEDED:
+        click.echo(f"Too long ago to be redriven: {LONGER}")

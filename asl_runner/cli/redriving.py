@@ -24,7 +24,7 @@ from asl_runner.definition.walk import all_states
 from asl_runner.errors import UsageError
 from asl_runner.expressions.json_text import compact_bytes
 from asl_runner.workspace.preflight import check_input
-from asl_runner.workspace.redrivable import PERIOD_EXCEEDED, obstacle, refusal
+from asl_runner.workspace.redrivable import LONGER, PERIOD_EXCEEDED, obstacle, refusal
 from asl_runner.workspace.redriving import Redrive, plan, to_run
 from asl_runner.workspace.resuming import run_with
 
@@ -86,7 +86,7 @@ def _check(workspace: Workspace, record: ExecutionRecord) -> None:
             f"`asl-runner stop {record.name}` ends it, then it can be redriven."
         )
     elif reason == PERIOD_EXCEEDED:
-        hint = ". Set `redrive_seconds` in [limits] of the configuration to allow more time than AWS."
+        hint = f". {LONGER}"
     raise UsageError(refusal(record, reason) + hint)
 
 

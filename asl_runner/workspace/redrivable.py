@@ -18,6 +18,9 @@ BY_MAP_RUN = "Execution is a child of a Map Run and is redriven with it"
 
 PERIOD_EXCEEDED = "Execution redrivable period exceeded"
 
+LONGER = "Set `redrive_seconds` in [limits] of the configuration to allow more time than AWS."
+"""What helps then."""
+
 
 def obstacle(store: Store, record: ExecutionRecord, now: float, limits: Limits) -> str | None:
     """Why the execution cannot be redriven, in AWS's words; None if it can. `now` is in seconds since the epoch."""

@@ -142,6 +142,21 @@ def test_what_cannot_be_redriven_is_refused(failed: Path, change: Any, message: 
     assert asl_runner(failed, "list").stdout.count("\n") == 0
 
 
+def test_one_of_long_ago_is_redriven_where_that_is_allowed(failed: Path) -> None:
+    document = json.loads((failed / "o-7.json").read_text())
+    for event in document["events"]:
+        event["timestamp"] = f"2024-03-01T12:00:{event['id']:02}.5+01:00"
+    write(failed, "old.json", document)
+    imported = asl_runner(failed, "import", "old.json", "-d", "m.asl.json")
+    assert "Too long ago to be redriven: Set `redrive_seconds` in [limits]" in imported.stdout
+    refused = asl_runner(failed, "redrive", "old")
+    assert refused.returncode == 2
+    assert "Execution redrivable period exceeded. Set `redrive_seconds` in [limits]" in refused.stderr
+    write(failed, "asl-runner.toml", '[limits]\nredrive_seconds = "none"\nduration_seconds = "none"\n')
+    done = asl_runner(failed, "redrive", "old", "-q")
+    assert json.loads(done.stdout) == ["quick", [1, 20, 30]], done.stderr
+
+
 def test_what_is_missing_is_said(failed: Path) -> None:
     assert "give that with --definition FILE" in asl_runner(failed, "import", "o-7.json").stderr
     assert "There is no file nope.json" in asl_runner(failed, "import", "nope.json").stderr
