@@ -73,19 +73,28 @@ def told(events: Sequence[Event]) -> dict[str, list[tuple[str, Any]]]:
     return scopes
 
 
-def check(machine: dict[str, Any], *, failing: bool) -> None:
+def check(machine: dict[str, Any], *, failing: bool, again: int) -> None:
+    """Cuts a run wherever it can be cut, and what goes on after that once more, `again` batches later."""
     outcome, batches = run(machine, [], failing=failing)
     whole = [event for batch in batches for event in batch]
     for count in range(len(batches)):
         kept = [event for batch in batches[:count] for event in batch]
-        again, rest = run(machine, kept, failing=failing)
-        events = kept + [event for batch in rest for event in batch]
-        said = (again.status, again.output, again.error, _without_ids(again.cause))
-        assert said == (outcome.status, outcome.output, outcome.error, _without_ids(outcome.cause)), count
-        if not any(event.type.endswith("Aborted") for event in whole + events):
-            # Else one branch failed: what the others had come to by then may be another state now.
-            assert _comparable(told(events)) == _comparable(told(whole)), count
-        assert is_sound(events), count
+        for later in (0, again):
+            if later:
+                _, rest = run(machine, kept, failing=failing)
+                kept += [event for batch in rest[: min(later, len(rest) - 1)] for event in batch]
+            end, rest = run(machine, kept, failing=failing)
+            compare(outcome, whole, end, kept + [event for batch in rest for event in batch])
+
+
+def compare(outcome: Outcome, whole: list[Event], end: Outcome, events: list[Event]) -> None:
+    """Asserts that a run that was cut came to the end of an undisturbed one."""
+    said = (end.status, end.output, end.error, _without_ids(end.cause))
+    assert said == (outcome.status, outcome.output, outcome.error, _without_ids(outcome.cause))
+    if not any(event.type.endswith("Aborted") for event in whole + events):
+        # Else one branch failed: what the others had come to by then may be another state now.
+        assert _comparable(told(events)) == _comparable(told(whole))
+    assert is_sound(events)
 
 
 def _comparable(scopes: dict[str, list[tuple[str, Any]]]) -> str:
@@ -97,7 +106,9 @@ def _without_ids(text: str | None) -> str | None:
     return None if text is None else "".join(part.lstrip("0123456789") for part in text.split("event id #"))
 
 
-@given(machine=machines(), failing=st.booleans())
+@given(machine=machines(), failing=st.booleans(), again=st.integers(1, 4))
 @settings(max_examples=60, deadline=None)
-def test_wherever_a_process_dies_the_execution_comes_to_its_end(machine: dict[str, Any], failing: bool) -> None:
-    check(without_deadlines(machine), failing=failing)
+def test_wherever_a_process_dies_the_execution_comes_to_its_end(
+    machine: dict[str, Any], failing: bool, again: int
+) -> None:
+    check(without_deadlines(machine), failing=failing, again=again)
