@@ -72,7 +72,10 @@ def _standing(total: int, standings: list[Standing]) -> str:
 def _summary(record: ExecutionRecord, runs: list[str], changed: list[int], *, gone: bool, full: bool) -> str:
     status = paint(record.status, status_style(record.status))
     if gone:
-        status += f" (but its process {record.pid} is gone; `asl-runner stop {record.name}` ends it)"
+        status += (
+            f" (but its process {record.pid} is gone: `asl-runner resume {record.name}` goes on with it, "
+            f"`asl-runner stop {record.name}` ends it)"
+        )
     lines = [
         ("Name", record.name),
         ("State machine", record.machine_name),

@@ -88,7 +88,7 @@ def _wanted(tracker: VisitTracker, text: str) -> Visit:
 def _tree(store: Store, record: ExecutionRecord, tracker: VisitTracker, everything: bool) -> Iterator[str]:
     took = "" if record.stop is None else duration(record.stop - record.start)
     status = paint(record.status, status_style(record.status))
-    gone = " (its process is gone)" if store.is_orphaned(record) else ""
+    gone = f" (its process is gone: asl-runner resume {record.name} goes on)" if store.is_orphaned(record) else ""
     yield f"{printable(record.machine_name)}  {record.name}  {status}{gone}  {took}".rstrip()
     if record.error is not None or record.cause:
         yield f"  {paint(reason(record.error, record.cause), 'red')}"

@@ -58,6 +58,10 @@ def _follow(store: Store, record: ExecutionRecord, progress: Progress) -> Execut
         if record.status != "RUNNING":
             return record
         if store.is_orphaned(record):
-            click.echo(f"Its process {record.pid} is gone; `asl-runner stop {record.name}` ends it.", err=True)
+            click.echo(
+                f"Its process {record.pid} is gone: `asl-runner resume {record.name}` goes on with it, "
+                f"`asl-runner stop {record.name}` ends it.",
+                err=True,
+            )
             return record
         time.sleep(LOOK)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_TOGETHER = 256
+
 GONE = "The process that ran the execution ended."
 """The cause of the end of an execution whose process is gone."""
 
@@ -51,8 +53,10 @@ async def kept_execution(service: StepFunctions, arn: str, *, children: bool = F
 
 async def go_on_with_all(service: StepFunctions) -> None:
     """Has every execution whose process is gone go on that can do so here."""
-    for record in await asyncio.to_thread(lambda: list(interrupted(service.workspace.writable))):
-        await go_on(service, record)
+    found = await asyncio.to_thread(lambda: list(interrupted(service.workspace.writable)))
+    # Together, as those that are taken over at the same time are so in one transaction.
+    for first in range(0, len(found), _TOGETHER):
+        await asyncio.gather(*(go_on(service, record) for record in found[first : first + _TOGETHER]))
 
 
 async def go_on(service: StepFunctions, record: ExecutionRecord) -> None:
