@@ -61,24 +61,14 @@ def importing(
 
 def _remove(connection: sqlite3.Connection, arn: str) -> None:
     """Removes an execution that has ended and what belongs to it; nothing happens if there is none."""
+    from asl_runner.history import pruning
+
     row = connection.execute("SELECT id, status FROM executions WHERE arn = :arn", {"arn": arn}).fetchone()
     if row is None:
         return
     if row[1] == "RUNNING":
         raise UsageError(f"{arn} is RUNNING here; it can be replaced when it has ended.")
-    children = "SELECT id FROM executions WHERE map_run_arn IN (SELECT arn FROM map_runs WHERE execution_arn = :arn)"
-    for statement in (
-        f"DELETE FROM segments WHERE execution IN ({children})",
-        f"DELETE FROM former_definitions WHERE execution IN ({children})",
-        f"DELETE FROM redrive_inputs WHERE execution IN ({children})",
-        f"DELETE FROM executions WHERE id IN ({children})",
-        "DELETE FROM map_runs WHERE execution_arn = :arn",
-        "DELETE FROM segments WHERE execution = :key",
-        "DELETE FROM former_definitions WHERE execution = :key",
-        "DELETE FROM redrive_inputs WHERE execution = :key",
-        "DELETE FROM executions WHERE id = :key",
-    ):
-        connection.execute(statement, {"arn": arn, "key": row[0]})
+    pruning.remove(connection, row[0], arn)
 
 
 def ending(arn: str, parameters: dict[str, Any]) -> Callable[[sqlite3.Connection], None]:

@@ -83,6 +83,11 @@ def prune(connection: sqlite3.Connection, selection: Selection) -> Pruned:
     return taken
 
 
+def remove(connection: sqlite3.Connection, key: int, arn: str) -> None:
+    """Takes one execution, inside the transaction under way. It must have ended."""
+    _delete(connection, _family(connection, key, arn, ""))
+
+
 def forget_definitions(connection: sqlite3.Connection, owners: Path) -> bool:
     """Removes definitions nothing refers to; false, and nothing done, while some process runs executions here.
 
