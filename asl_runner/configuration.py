@@ -5,6 +5,7 @@
     role = "arn:aws:iam::123456789012:role/asl-runner"
     target = "local"                   # where Tasks run: local, docker (SageMaker's jobs), aws
     workspace = ".asl-runner"
+    durability = "normal"              # or "full": a power cut loses nothing acknowledged, at the cost of speed
     runtime = "process"
     progress = "auto"
     mocks = "tests/MockConfigFile.json"    # what `asl-runner serve` lets test cases (ARN#case) answer
@@ -39,6 +40,7 @@ from msgspec import Struct
 
 from asl_runner.errors import ConfigurationError
 from asl_runner.placement import TARGETS, WORDS, Choice, Placement, Target
+from asl_runner.toml_lines import find_line
 
 FILE_NAME = "asl-runner.toml"
 WORKSPACE_NAME = ".asl-runner"
@@ -80,6 +82,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     aws_poll_seconds: float = 5.0
     """How often a job on AWS is looked at, at first."""
     workspace: Path
+    durability: Literal["normal", "full"] = "normal"
+    """Whether what is acknowledged outlives a power cut (`full`), or only the end of the process."""
     runtime: Runtime = "process"
     functions: dict[str, FunctionSetting] = {}
     """Function name or ARN, or a glob over either, to `path`, `path:handler` or a table, in the order written."""
@@ -171,6 +175,7 @@ class _Reader:
             "docker": self.docker,
             "aws": self.aws,
             "workspace": self.path,
+            "durability": self.one_of("normal", "full"),
             "runtime": self.one_of("process", "inline"),
             "functions": self.functions,
             "images": self.images,
@@ -356,36 +361,6 @@ class _Reader:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def find_line(text: str, path: tuple[str, ...]) -> int:
-    """The line (from 1) a key is written on, or else the nearest table around it.
-
-    `tomllib` gives no positions; a key inside an inline table is found on the line of the table it is in.
-    """
-    import re
-
-    best, depth = 1, 0
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if header := re.match(r"^\[\[?(.+?)\]\]?\s*(?:#.*)?$", stripped):
-            table = _keys(header[1])
-            here = table
-        elif entry := re.match(r"""^((?:"[^"]*"|'[^']*'|[\w.-]|\s*\.\s*)+?)\s*=""", stripped):
-            here = table + _keys(entry[1])
-        else:
-            continue
-        if len(here) > depth and here == path[: len(here)]:
-            best, depth = number, len(here)
-    return best
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    """The parts of a TOML key: `a."b.c".d` is a, b.c, d."""
-    import re
-
-    return tuple(a or b or c for a, b, c in re.findall(r""""([^"]*)"|'([^']*)'|([\w-]+)""", text))
 
 
 def _table_name(where: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks.measure import Row
 
-GROUPS = ("interpreting", "mapping", "starting", "calling", "serving", "testing", "tuning", "million")
+GROUPS = ("interpreting", "journaling", "mapping", "starting", "calling", "serving", "testing", "tuning", "million")
 
 
 def main() -> None:

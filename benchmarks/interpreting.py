@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from asl_runner.definition import load
+from asl_runner.definition.model import StateMachine
 from asl_runner.expressions.environment import Json
+from asl_runner.history.journal import MemoryJournal
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.history.store import Store
 from asl_runner.interpreter.clocks import RealClock
@@ -21,6 +23,8 @@ from asl_runner.interpreter.limits import Limits
 from asl_runner.interpreter.ports import ExecutionInfo, Ports, TaskCall
 from benchmarks.machines import ALL, Workload
 from benchmarks.measure import Row, pair
+
+ARN = "arn:aws:states:us-east-1:123456789012:execution:m"
 
 
 class NoTasks:
@@ -46,35 +50,10 @@ def _measure(workload: Workload, runs: int, directory: Path) -> Row:
     def ours() -> None:
         nonlocal count
         count += 1
-        arn = f"arn:aws:states:us-east-1:123456789012:execution:m:{count}"
-        info = ExecutionInfo(
-            arn=arn,
-            name=str(count),
-            state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
-            state_machine_name="m",
-            role_arn="arn:aws:iam::123456789012:role/r",
-            region="us-east-1",
-            start_time=0.0,
-        )
-        store.create_execution(
-            ExecutionRecord(
-                arn=arn,
-                name=info.name,
-                machine_arn=info.state_machine_arn,
-                machine_name="m",
-                definition=machine.source,
-                input=b"{}",
-                start=0.0,
-            )
-        )
-        ports = Ports(clock=RealClock(), journal=store.journal(arn), tasks=NoTasks(), seed="0")
-        unlimited = Limits(history_events=None, payload_bytes=None)
-        outcome: Outcome = asyncio.run(Execution(machine, workload.input, info, ports, limits=unlimited).run())
-        if outcome.output is None or json.loads(outcome.output) != workload.output:
-            raise AssertionError(f"{workload.name}: wrong output {outcome}")
+        asyncio.run(execute(machine, workload, str(count), store))
 
     ours()
-    events = store.event_count("arn:aws:states:us-east-1:123456789012:execution:m:1")
+    events = store.event_count(f"{ARN}:1")
     mine, floor = pair(ours, lambda: _floor(events), runs)
     store.close()
     return Row(
@@ -86,6 +65,37 @@ def _measure(workload: Workload, runs: int, directory: Path) -> Row:
         floor_is=f"a Python loop that makes and encodes as many events ({events:,})",
         mark=workload.mark,
     )
+
+
+async def execute(machine: StateMachine, workload: Workload, name: str, store: Store | None) -> None:
+    """Runs one execution to its end, kept in the store, or without one in memory only."""
+    info = ExecutionInfo(
+        arn=f"{ARN}:{name}",
+        name=name,
+        state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
+        state_machine_name="m",
+        role_arn="arn:aws:iam::123456789012:role/r",
+        region="us-east-1",
+        start_time=0.0,
+    )
+    if store is not None:
+        store.create_execution(
+            ExecutionRecord(
+                arn=info.arn,
+                name=name,
+                machine_arn=info.state_machine_arn,
+                machine_name="m",
+                definition=machine.source,
+                input=b"{}",
+                start=0.0,
+            )
+        )
+    journal = MemoryJournal() if store is None else store.journal(info.arn)
+    ports = Ports(clock=RealClock(), journal=journal, tasks=NoTasks(), seed="0")
+    unlimited = Limits(history_events=None, payload_bytes=None)
+    outcome: Outcome = await Execution(machine, workload.input, info, ports, limits=unlimited).run()
+    if outcome.output is None or json.loads(outcome.output) != workload.output:
+        raise AssertionError(f"{workload.name}: wrong output {outcome}")
 
 
 def _floor(events: int) -> None:

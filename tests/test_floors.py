@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "asl_runner"
 
 FLOORS: list[set[str]] = [
-    {"errors"},
+    {"errors", "toml_lines"},
     {"service_model"},
     {"expressions"},
     {"definition"},

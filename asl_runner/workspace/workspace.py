@@ -412,7 +412,7 @@ class Workspace:
 
     def _store_to_write(self) -> Store:
         if self._writing is None:
-            self._writing = Store.open(self.directory / DATABASE)
+            self._writing = Store.open(self.directory / DATABASE, durability=self.configuration.durability)
         return self._writing
 
     def _record(

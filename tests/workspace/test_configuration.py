@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from asl_runner.configuration import find_line, load_configuration
+from asl_runner.configuration import load_configuration
 from asl_runner.errors import ConfigurationError
+from asl_runner.toml_lines import find_line
+from asl_runner.workspace import Workspace
 
 FULL = """\
 region = "eu-central-1"
 account = "111122223333"
 target = "local"
 workspace = "state"
+durability = "full"
 runtime = "inline"
 progress = "plain"
 
@@ -46,6 +49,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (read.root, read.region, read.account, read.runtime) == (tmp_path, "eu-central-1", "111122223333", "inline")
     assert read.workspace == tmp_path / "state"
     assert read.progress == "plain"
+    assert read.durability == "full"
     assert read.functions == {
         "order-*": "code.py:handle",
         "plain": "code.py",
@@ -141,3 +145,17 @@ def test_lines_are_found_in_a_project_file() -> None:
     assert find_line(text, ("tool", "asl-runner", "region")) == 5
     assert find_line(text, ("tool", "asl-runner", "limits", "x.y")) == 7
     assert find_line(text, ("tool", "asl-runner", "limits", "absent")) == 6
+
+
+@pytest.mark.parametrize(("line", "synchronous"), [("", 1), ('durability = "normal"', 1), ('durability = "full"', 2)])
+async def test_durability_is_what_the_database_is_opened_with(tmp_path: Path, line: str, synchronous: int) -> None:
+    (tmp_path / "asl-runner.toml").write_text(line, encoding="utf-8")
+    with Workspace(load_configuration(tmp_path / "asl-runner.toml")) as workspace:
+        asked = await workspace.writable.change(lambda tables: tables.execute("PRAGMA synchronous").fetchone())
+    assert asked == (synchronous,)  # SQLite's numbers for NORMAL and FULL.
+
+
+def test_durability_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "asl-runner.toml").write_text('durability = "ful"', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"durability: expected .*'ful'.*Did you mean"):
+        load_configuration(tmp_path / "asl-runner.toml")
