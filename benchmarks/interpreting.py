@@ -79,23 +79,26 @@ async def execute(machine: StateMachine, workload: Workload, name: str, store: S
         start_time=0.0,
     )
     if store is not None:
-        store.create_execution(
-            ExecutionRecord(
-                arn=info.arn,
-                name=name,
-                machine_arn=info.state_machine_arn,
-                machine_name="m",
-                definition=machine.source,
-                input=b"{}",
-                start=0.0,
-            )
-        )
+        store.create_execution(record_of(info.arn, machine.source))
     journal = MemoryJournal() if store is None else store.journal(info.arn)
     ports = Ports(clock=RealClock(), journal=journal, tasks=NoTasks(), seed="0")
     unlimited = Limits(history_events=None, payload_bytes=None)
     outcome: Outcome = await Execution(machine, workload.input, info, ports, limits=unlimited).run()
     if outcome.output is None or json.loads(outcome.output) != workload.output:
         raise AssertionError(f"{workload.name}: wrong output {outcome}")
+
+
+def record_of(arn: str, definition: str) -> ExecutionRecord:
+    """An execution about to start."""
+    return ExecutionRecord(
+        arn=arn,
+        name=arn.rpartition(":")[2],
+        machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
+        machine_name="m",
+        definition=definition,
+        input=b"{}",
+        start=0.0,
+    )
 
 
 def _floor(events: int) -> None:

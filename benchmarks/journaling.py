@@ -14,14 +14,16 @@ from typing import Any
 from asl_runner.configuration import Configuration
 from asl_runner.definition import load
 from asl_runner.history.database import Durability
+from asl_runner.history.events import Event
 from asl_runner.history.store import Store
 from asl_runner.workspace import Workspace
-from benchmarks.interpreting import execute
+from benchmarks.interpreting import ARN, execute, record_of
 from benchmarks.machines import ALL, Workload
 from benchmarks.measure import Row, pair
 
 EXECUTIONS = 1_000
 AT_ONCE = 100
+COMMITS = 500
 DURABILITIES: tuple[Durability, ...] = ("normal", "full")
 NOTHING_KEPT = "the same with its history in memory only"
 
@@ -35,6 +37,8 @@ def rows(runs: int) -> Iterator[Row]:
     for durability in DURABILITIES:
         with tempfile.TemporaryDirectory() as directory:
             yield _many(durability, runs, Path(directory))
+    with tempfile.TemporaryDirectory() as directory:
+        yield _commits(runs, Path(directory))
 
 
 def _one(workload: Workload, durability: Durability, runs: int, directory: Path) -> Row:
@@ -90,6 +94,33 @@ def _many(durability: Durability, runs: int, directory: Path) -> Row:
         floor=floor,
         floor_is="as many one after the other, in memory only",
         mark="2,500/s",
+    )
+
+
+def _commits(runs: int, directory: Path) -> Row:
+    """What a Task waits for before it goes out, again and again: nothing else is under way that it could share."""
+    stores = {kind: Store.open(directory / f"{kind}.db", durability=kind) for kind in DURABILITIES}
+    numbers = itertools.count()
+
+    async def commit(kind: Durability) -> None:
+        arn = f"{ARN}:{next(numbers)}"
+        stores[kind].create_execution(record_of(arn, "{}"))
+        journal = stores[kind].journal(arn)
+        for number in range(1, COMMITS + 1):
+            journal.append([Event(number, number - 1, 0.0, "TaskScheduled", {"resource": "f"})])
+            await journal.commit()
+
+    ours, floor = pair(lambda: asyncio.run(commit("full")), lambda: asyncio.run(commit("normal")), runs)
+    for store in stores.values():
+        store.close()
+    return Row(
+        name=f"{COMMITS} commits one after the other, full",
+        count=COMMITS,
+        unit="commits",
+        ours=ours,
+        floor=floor,
+        floor_is="the same with normal",
+        mark="none",
     )
 
 
