@@ -25,7 +25,7 @@ def command(file: str, workspace: str | None, config: str | None) -> None:
       mkdir copy && asl-runner backup copy/workspace.db && asl-runner list --workspace copy
     """
     from asl_runner.history.backup import backup
-    from asl_runner.workspace.workspace import DATABASE
+    from asl_runner.workspace.kept import DATABASE
 
     with open_workspace(workspace, config) as opened:
         size = backup(opened.directory / DATABASE, Path(file).absolute())

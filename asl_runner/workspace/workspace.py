@@ -17,16 +17,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from asl_runner.configuration import Configuration, load_configuration
-from asl_runner.errors import NotFound
-from asl_runner.history.records import ExecutionRecord, Status
-from asl_runner.history.store import Store
+from asl_runner.history.records import ExecutionRecord
+from asl_runner.workspace.kept import KeptExecutions
 
 if TYPE_CHECKING:
     from asl_runner.definition.model import StateMachine
     from asl_runner.definition.resource import Resource
     from asl_runner.expressions.environment import Json
     from asl_runner.history.visits import Counts
-    from asl_runner.interpreter.limits import Limits
     from asl_runner.interpreter.map_runs import MapRunRequest
     from asl_runner.interpreter.ports import Clock
     from asl_runner.interpreter.restored import Restored
@@ -37,20 +35,15 @@ if TYPE_CHECKING:
     from asl_runner.workspace.redriving import Redrive
     from asl_runner.workspace.running import Around, Observer, RunningExecution, StopWatch
 
-DATABASE = "workspace.db"
 
-
-class Workspace:
+class Workspace(KeptExecutions):
     """One workspace directory. Use it as a context manager to read, as an asynchronous one to run executions."""
 
     def __init__(self, configuration: Configuration, directory: Path | None = None) -> None:
         """`directory` overrides the configuration's; nothing is created or read yet."""
-        self.configuration = configuration
-        self.directory = directory or configuration.workspace
+        super().__init__(configuration, directory)
         self.log_of: Callable[[ExecutionRecord], Observer | None] = lambda record: None
         """The log of an execution that is about to run, redriven or a child of a map run included; None for none."""
-        self._reading: Store | None = None
-        self._writing: Store | None = None
         self._local: LocalTarget | None = None
         self._running: dict[str, RunningExecution] = {}
         self._map_runs: dict[str, LiveMapRun] = {}
@@ -294,60 +287,6 @@ class Workspace:
         if self._running.get(running.arn) is running:
             del self._running[running.arn]
 
-    def executions(
-        self,
-        *,
-        status: Status | None = None,
-        machine: str | None = None,
-        limit: int | None = None,
-        children: bool = False,
-    ) -> list[ExecutionRecord]:
-        """The executions kept here, newest first; none where nothing has run yet.
-
-        Those a distributed Map started are among them with `children`, or if `machine` names that Map: `machine/label`.
-        """
-        try:
-            return self.store.executions(status, machine, limit, children=children or "/" in (machine or ""))
-        except NotFound:
-            return []
-
-    def find(self, text: str) -> ExecutionRecord:
-        """The execution a person means by an ARN, a name, the beginning of a name, or `latest`.
-
-        Raises `NotFound` with close names, `UsageError` with the candidates when several are meant.
-        """
-        try:
-            store = self.store
-        except NotFound:
-            raise NotFound(f"No executions in {self.directory}; `asl-runner run` starts one there.") from None
-        return store.find(text)
-
-    @property
-    def store(self) -> Store:
-        """The executions, to read. Raises `NotFound` where nothing has run yet."""
-        if self._writing is not None:
-            return self._writing
-        if self._reading is None:
-            self._reading = Store.open(self.directory / DATABASE, read_only=True)
-        return self._reading
-
-    @property
-    def writable(self) -> Store:
-        """The workspace's database to read and write, made when it is missing. Raises `WorkspaceError`."""
-        return self._store_to_write()
-
-    def stop(self, record: ExecutionRecord, error: str | None = None, cause: str | None = None) -> bool:
-        """Asks that an execution end, whichever process runs it; False if it has ended already.
-
-        One whose process is gone is ended here and now.
-        """
-        if record.stop is not None:
-            return False
-        store = self._store_to_write()
-        if store.is_orphaned(record):
-            return store.abort_orphan(record, error, cause)
-        return store.request_stop(record.arn, error, cause)
-
     @property
     def local(self) -> LocalTarget:
         """What Tasks run on in this process."""
@@ -365,21 +304,6 @@ class Workspace:
 
             self._pipelines = Pipelines(self)
         return self._pipelines
-
-    def close(self) -> None:
-        """Writes what is waiting and lets go of the database."""
-        for store in (self._reading, self._writing):
-            if store is not None:
-                store.close()
-        self._reading = self._writing = None
-
-    def __enter__(self) -> Workspace:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     async def __aenter__(self) -> Workspace:
         return self
@@ -402,34 +326,6 @@ class Workspace:
             self._watch = None
             self._local = None
             self.close()
-
-    @property
-    def limits(self) -> Limits:
-        """What executions are held to: AWS's limits, unless the configuration says otherwise."""
-        from asl_runner.interpreter.limits import AWS_LIMITS, Limits
-
-        return Limits(**self.configuration.limits) if self.configuration.limits else AWS_LIMITS
-
-    def _store_to_write(self) -> Store:
-        if self._writing is None:
-            self._writing = Store.open(self.directory / DATABASE, durability=self.configuration.durability)
-        return self._writing
-
-    def _record(
-        self, machine: StateMachine, machine_name: str, name: str, text: bytes, start: float, seed: str
-    ) -> ExecutionRecord:
-        prefix = f"arn:aws:states:{self.configuration.region}:{self.configuration.account}"
-        return ExecutionRecord(
-            arn=f"{prefix}:execution:{machine_name}:{name}",
-            name=name,
-            machine_arn=f"{prefix}:stateMachine:{machine_name}",
-            machine_name=machine_name,
-            definition=machine.source,
-            input=text,
-            start=start,
-            role_arn=self.configuration.role_arn,
-            seed=seed,
-        )
 
 
 def _clock(clock: Clock | Literal["real", "virtual"], not_before: float = 0.0) -> Clock:
