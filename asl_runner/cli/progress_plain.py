@@ -50,6 +50,8 @@ class _Place(Struct):
     waits: bool = False
     """Whether its state is of a type that takes time."""
     attempts: int = 0
+    in_flight: bool = False
+    """Whether a task of it is to be answered."""
     starts: dict[str, int] = {}
     """How often each Map has started its items."""
 
@@ -129,6 +131,7 @@ class PlainProgress:
         place = self._places.setdefault(scope, _Place())
         if kind.endswith("StateEntered"):
             place.state, place.entered, place.attempts = details["name"], event.time, 0
+            place.in_flight = False
             place.waits = kind.startswith(_WAITING)
             if place.waits:
                 self._say(event, f"entered ({kind.removesuffix('StateEntered')})", seldom=False)
@@ -137,9 +140,13 @@ class PlainProgress:
             self._say(event, took if place.waits else kind.removesuffix("StateExited"), seldom=False)
             place.state = ""
         elif kind.endswith(("Scheduled", "ParallelStateStarted", "MapStateStarted")):
-            place.attempts += 1
-            if place.attempts > 1:
-                self._say(event, f"retry {place.attempts - 1}")
+            if place.in_flight:
+                self._say(event, "asked again: its process died")
+            else:
+                place.attempts += 1
+                if place.attempts > 1:
+                    self._say(event, f"retry {place.attempts - 1}")
+            place.in_flight = kind.endswith("Scheduled")
             if kind == "MapStateStarted":
                 start = place.starts.get(place.state, 0)
                 place.starts[place.state] = start + 1
@@ -154,9 +161,13 @@ class PlainProgress:
             said = f"{TERMINAL[kind]} after {duration(event.time - self._start)}"
             said += _colon(reason(details.get("error"), details.get("cause")))
             self._line(event.time, event.scope, "", said)
+        elif kind.endswith("Succeeded"):
+            place.in_flight = False
         elif kind.endswith("TimedOut"):
+            place.in_flight = False
             self._say(event, "timed out")
         elif kind.endswith("Failed") and not kind.startswith(("Map", "Parallel")):
+            place.in_flight = False
             self._say(event, "failed" + _colon(reason(details.get("error"), details.get("cause"))))
         elif kind in ("ExecutionStarted", "ExecutionRedriven"):
             self._start = event.time

@@ -143,7 +143,8 @@ def _step_text(step: dict[str, Any]) -> str:
         lines.append(paint(f"  {reason(step['error'], step['cause'])}", "red"))
     for number, attempt in enumerate(step["attempts"], 1):
         if len(step["attempts"]) > 1:
-            ended = reason(attempt["error"], attempt["cause"], 100) or "succeeded"
+            ended = "in flight when its process died" if attempt["cutOff"] else "succeeded"
+            ended = reason(attempt["error"], attempt["cause"], 100) or ended
             lines.append(f"  try {number}  +{attempt['start']:.3f}s  {ended}")
     for stage in step["stages"]:
         differences = len(stage.get("changes", ()))

@@ -101,6 +101,8 @@ class VisitTracker:
         if visit is None:
             return None
         if visit.attempts:
+            before = visit.attempts[-1]
+            before.is_cut_off = before.end is None and event.type.endswith("Scheduled")
             self._cut_children(visit, event.time)
             _end_attempt(visit, event.time)
             if self._live:

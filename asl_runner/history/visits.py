@@ -19,6 +19,8 @@ class Attempt(Struct):
     end: float | None = None
     error: str | None = None
     cause: str | None = None
+    is_cut_off: bool = False
+    """Whether it was in flight when its process died, and so was made again."""
 
 
 class Counts(Struct):
@@ -63,8 +65,8 @@ class Visit(Struct):
 
     @property
     def retries(self) -> int:
-        """Tries after the first."""
-        return max(0, len(self.attempts) - 1)
+        """Tries after the first, without those that were made again because their process died."""
+        return max(0, sum(not attempt.is_cut_off for attempt in self.attempts) - 1)
 
 
 class ScopeView(Struct):

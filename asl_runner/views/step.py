@@ -45,7 +45,7 @@ def step(store: Store, directory: Path, record: ExecutionRecord, visit: Visit) -
         "eventsLeft": max(0, len(own) - EVENTS),
         "attempts": [
             {"start": one.start - record.start, "end": one.end and one.end - record.start,
-             "error": one.error, "cause": one.cause}
+             "error": one.error, "cause": one.cause, "cutOff": one.is_cut_off}
             for one in visit.attempts
         ],
         "error": visit.error,

@@ -95,6 +95,11 @@ def test_what_was_done_is_not_done_again_and_what_was_in_flight_is(tmp_path: Pat
     # The journal may not have had the answer yet when the process died.
     assert 2 <= done.count("quick") <= 4
     assert done.count("held") == 4
+    assert resumed.stderr.count("Held  asked again: its process died") == 2
+    shown = asl_runner(tmp_path, "show", "cut")
+    assert "retry" not in shown.stdout + resumed.stderr
+    step = asl_runner(tmp_path, "show", "cut", "--step", "Held").stdout
+    assert "in flight when its process died" in step
     events = history(tmp_path)
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     assert [event["type"] for event in events].count("ExecutionStarted") == 1

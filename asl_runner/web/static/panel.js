@@ -16,7 +16,7 @@ function Stages({ step }) {
 
 function Tries({ step }) {
   return html`<table><thead><tr><th class="number">Try</th><th class="number">Began</th><th class="number">Took</th><th>Error</th><th>Cause</th></tr></thead><tbody>
-    ${step.attempts.map((one, index) => html`<tr><td class="number">${index + 1}</td><td class="number">${elapsed(one.start)}</td><td class="number">${one.end === null ? "" : seconds(one.end - one.start)}</td><td class="problem">${one.error || ""}</td><td class="data">${causeText(one.cause || "").slice(0, 1000)}</td></tr>`)}</tbody></table>`;
+    ${step.attempts.map((one, index) => html`<tr><td class="number">${index + 1}</td><td class="number">${elapsed(one.start)}</td><td class="number">${one.end === null ? "" : seconds(one.end - one.start)}</td><td class="problem">${one.error || (one.cutOff ? "in flight when its process died" : "")}</td><td class="data">${causeText(one.cause || "").slice(0, 1000)}</td></tr>`)}</tbody></table>`;
 }
 
 /** A metric as a line: from its first value to its last, lowest and highest written beside. */
