@@ -113,9 +113,9 @@ def _text(freed: Freed, before: float, dry_run: bool) -> str:
     said = f"{'Would remove' if dry_run else 'Removed'} {', '.join(parts)}; ended before {local_time(before)}."
     if dry_run:
         return said + f" The database has {_size(freed.size_before)}."
-    if freed.shrunk:
+    if freed.not_shrunk is None:
         return said + f" The database had {_size(freed.size_before)} and has {_size(freed.size_after)}."
-    return said + " Some process runs executions here: the database keeps its size, and fills up the room that is free."
+    return said + f" {freed.not_shrunk}: the database keeps its size, and fills up the room that is free."
 
 
 def _counted(count: int, one: str, many: str | None = None) -> str:

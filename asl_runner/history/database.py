@@ -82,6 +82,8 @@ def open_writable(path: Path, durability: Durability) -> sqlite3.Connection:
             check(connection, path)
             _use_wal(connection)
             connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'NORMAL'}")
+            # Some builds of SQLite overwrite what is deleted, and write as much as is freed: more than a full disk has.
+            connection.execute("PRAGMA secure_delete = FAST")
             _migrate(connection, path)
         except BaseException:
             connection.close()

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from asl_runner.errors import WorkspaceError
 from asl_runner.history import ownership
 from asl_runner.history.database import explained, open_writable
 
@@ -104,10 +105,11 @@ def forget_definitions(connection: sqlite3.Connection, owners: Path) -> bool:
     return True
 
 
-def shrink(path: Path) -> None:
+def shrink(path: Path) -> bool:
     """Gives the room of what was taken back to the disk, for which it needs as much as is left for a while.
 
-    Others who write wait meanwhile, those who read do not. Raises `WorkspaceError`.
+    False, and nothing changed, where the disk does not have that. Others who write wait meanwhile, those who read do
+    not. Raises `WorkspaceError`.
     """
     connection = open_writable(path, "normal")
     try:
@@ -115,8 +117,13 @@ def shrink(path: Path) -> None:
             if connection.execute("PRAGMA freelist_count").fetchone()[0]:
                 connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except WorkspaceError as failure:
+        if getattr(failure.__cause__, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_FULL:
+            raise
+        return False
     finally:
         connection.close()
+    return True
 
 
 def _ended(connection: sqlite3.Connection, selection: Selection) -> list[tuple[int, str, str]]:

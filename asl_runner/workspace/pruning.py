@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from asl_runner.workspace.workspace import Workspace
 
 
+OTHERS = "Some process runs executions here"
+"""It would have to wait while the database is made smaller."""
+
+NO_ROOM = "The disk has no room to write it anew"
+
+
 class Freed(Struct, frozen=True, kw_only=True):
     """What a prune took, or would take, and what it freed."""
 
@@ -33,8 +39,8 @@ class Freed(Struct, frozen=True, kw_only=True):
     size_before: int
     """Bytes of the database, its write-ahead log included."""
     size_after: int
-    shrunk: bool
-    """Whether the database was made smaller: not while some process runs executions, for which others would wait."""
+    not_shrunk: str | None = None
+    """Why the database was not made smaller, if it was not."""
 
 
 def survey(workspace: Workspace, selection: Selection) -> Freed:
@@ -49,7 +55,6 @@ def survey(workspace: Workspace, selection: Selection) -> Freed:
         log_bytes=sum(map(_bytes_below, folders)),
         size_before=size,
         size_after=size,
-        shrunk=False,
     )
 
 
@@ -64,21 +69,24 @@ async def prune(workspace: Workspace, selection: Selection) -> Freed:
     taken = Pruned()
     while (batch := await store.change(lambda tables: pruning.prune(tables, spared))).names:
         taken.add(batch)
-    shrunk = await store.change(lambda tables: pruning.forget_definitions(tables, store.path.parent / "owners"))
-    if shrunk:
-        await asyncio.to_thread(pruning.shrink, store.path)
+    alone = await store.change(lambda tables: pruning.forget_definitions(tables, store.path.parent / "owners"))
     # Only now: of an execution that is there, the logs are too. What a kill leaves the next prune takes.
     folders = await asyncio.to_thread(_log_folders, workspace.directory, store, selection, set())
     log_bytes = sum(map(_bytes_below, folders))
     for folder in folders:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    not_shrunk = None
+    if not alone:
+        not_shrunk = OTHERS
+    elif not await asyncio.to_thread(pruning.shrink, store.path):
+        not_shrunk = NO_ROOM
     return Freed(
         taken=taken,
         logs=len(folders),
         log_bytes=log_bytes,
         size_before=before,
         size_after=_size(store.path),
-        shrunk=shrunk,
+        not_shrunk=not_shrunk,
     )
 
 

@@ -134,3 +134,25 @@ def test_a_disk_that_becomes_read_only(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "described.json").read_text(encoding="utf-8"))["status"] == "SUCCEEDED"
     events = json.loads((tmp_path / "history.json").read_text(encoding="utf-8"))["events"]
     assert events[-1]["type"] == "ExecutionSucceeded"
+
+
+def test_pruning_where_the_disk_has_no_room_to_write_the_database_anew(tmp_path: Path) -> None:
+    write(tmp_path, "count", COUNTS)
+    write(tmp_path, "other", COUNTS)
+    (tmp_path / "asl-runner.toml").write_text(UNLIMITED, encoding="utf-8")
+    done = on_disk_of_its_own(
+        tmp_path,
+        "32m",
+        'asl_runner run count.asl.json --name kept --input \'{"n": 0, "to": 12000}\' --quiet',
+        'asl_runner run other.asl.json --name gone --input \'{"n": 0, "to": 3000}\' --quiet',
+        "head -c 200000 /dev/zero > disk/ballast",
+        "dd if=/dev/zero of=disk/filler bs=1k 2>/dev/null",
+        "rm disk/ballast",
+        "asl_runner prune --older-than 0s --machine other; echo $?",
+        "rm disk/filler",
+        "asl_runner list --json",
+    )
+    kept, gone, said, code, *listed = done.stdout.splitlines()
+    assert (kept, gone, code) == ("12000", "3000", "0"), done.stderr
+    assert "no room" in said
+    assert [each["name"] for each in json.loads("".join(listed))["executions"]] == ["kept"]
