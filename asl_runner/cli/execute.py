@@ -15,7 +15,7 @@ from asl_runner.cli.event_loop import load_asyncio
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace, seen, where
 from asl_runner.cli.progress import Style, choose_style, show_progress
-from asl_runner.cli.request import Request, Running
+from asl_runner.cli.request import How, Request, Running
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition.names import machine_name
 from asl_runner.definition.resource import parse_resource
@@ -89,13 +89,13 @@ async def _run(
                 shown = show_progress(style, workspace, virtual=request.clock == "virtual")
                 progress = stack.enter_context(shown)
                 progress.catch_up(subject.past)
-            running = await subject.start(
-                workspace,
+            how = How(
                 clock=request.clock,
                 observers=() if progress is None else (progress.observe,),
                 mocks=mocks,
-                run_with=request.run_with,
+                run_with={**request.run_with, **subject.origin},
             )
+            running = await subject.start(workspace, how)
             if progress is not None:
                 progress.announce(subject.name, running.name, where(workspace))
             interruption.on_signal(running.stop)

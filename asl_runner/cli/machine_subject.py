@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from asl_runner.definition.model import StateMachine
 from asl_runner.definition.names import machine_name
@@ -12,12 +12,12 @@ from asl_runner.expressions.environment import Json
 from asl_runner.history.records import ExecutionExists
 
 if TYPE_CHECKING:
+    from asl_runner.cli.request import How
     from asl_runner.configuration import Configuration
     from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
-    from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import RunningExecution
 
 
 class MachineSubject:
@@ -31,15 +31,7 @@ class MachineSubject:
         self.beside: Mapping[str, Any] = {}
         self._input, self._execution_name = input, name
 
-    async def start(
-        self,
-        workspace: Workspace,
-        *,
-        clock: Literal["real", "virtual"],
-        observers: Sequence[Observer],
-        mocks: Mocks | None,
-        run_with: Mapping[str, Any],
-    ) -> RunningExecution:
+    async def start(self, workspace: Workspace, how: How) -> RunningExecution:
         """Starts it in a workspace. Raises as `Workspace.start` does."""
         try:
             return await workspace.start(
@@ -47,10 +39,10 @@ class MachineSubject:
                 self._input,
                 machine_name=self.name,
                 name=self._execution_name,
-                clock=clock,
-                observers=observers,
-                mocks=mocks,
-                run_with=run_with,
+                clock=how.clock,
+                observers=how.observers,
+                mocks=how.mocks,
+                run_with=how.run_with,
             )
         except ExecutionExists as taken:
             raise ExecutionExists(f"{taken}. Choose another --name, or none for a new one.") from None

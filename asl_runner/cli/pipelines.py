@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from asl_runner.definition.names import machine_name
 from asl_runner.errors import UsageError, near
@@ -15,15 +15,15 @@ from asl_runner.workspace.pipelines.planning import checked_id, pipeline_name, p
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from asl_runner.cli.request import How
     from asl_runner.configuration import Configuration
     from asl_runner.definition import Document
     from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
-    from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
     from asl_runner.workspace.pipelines.records import PipelineExecution
     from asl_runner.workspace.pipelines.service import Pipelines
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import RunningExecution
 
 _TIMES = ("StartTime", "EndTime")
 
@@ -48,15 +48,7 @@ class PipelineSubject:
         self._id = None if id is None else checked_id(id)
         self._execution: PipelineExecution | None = None
 
-    async def start(
-        self,
-        workspace: Workspace,
-        *,
-        clock: Literal["real", "virtual"],
-        observers: Sequence[Observer],
-        mocks: Mocks | None,
-        run_with: Mapping[str, Any],
-    ) -> RunningExecution:
+    async def start(self, workspace: Workspace, how: How) -> RunningExecution:
         """Starts it in a workspace. Raises as `Pipelines.start` does."""
         pipelines = workspace.pipelines
         if self._id is not None and pipelines.records.execution(self.name, self._id) is not None:
@@ -68,10 +60,10 @@ class PipelineSubject:
             self.name,
             self._plan,
             execution=None if self._id is None else {"id": self._id},
-            clock=clock,
-            observers=observers,
-            mocks=mocks,
-            run_with=run_with,
+            clock=how.clock,
+            observers=how.observers,
+            mocks=how.mocks,
+            run_with=how.run_with,
         )
         return running
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from asl_runner.cli.execute import perform
+from asl_runner.cli.going_on import GoingOn
 from asl_runner.cli.inputs import read_input
 from asl_runner.cli.machine_subject import MachineSubject
 from asl_runner.cli.options import open_workspace
 from asl_runner.cli.redrive_plan import as_document, as_text
-from asl_runner.cli.request import RedriveRequest
+from asl_runner.cli.request import How, RedriveRequest
 from asl_runner.cli.resuming import of_template
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition import load
@@ -29,14 +29,10 @@ from asl_runner.workspace.redriving import Redrive, plan, to_run
 from asl_runner.workspace.resuming import run_with
 
 if TYPE_CHECKING:
-    from asl_runner.configuration import Configuration
     from asl_runner.definition.model import StateMachine
-    from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
-    from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
-    from asl_runner.workspace.pipelines.records import PipelineExecution
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import RunningExecution
 
 
 def redrive(request: RedriveRequest) -> int:
@@ -90,8 +86,8 @@ def _check(workspace: Workspace, record: ExecutionRecord) -> None:
     raise UsageError(refusal(record, reason) + hint)
 
 
-class _Redriven:
-    """An execution that goes on."""
+class _Redriven(GoingOn):
+    """An execution that goes on where it had no success."""
 
     def __init__(
         self,
@@ -101,29 +97,14 @@ class _Redriven:
         prepared: Redrive,
         given: Subject | None,
     ) -> None:
-        """`given` is what has the functions: the new definition, or the template it was run from."""
-        self.name, self.machine = record.machine_name, machine
-        self.past: Sequence[Event] = list(workspace.store.events(record.arn))
-        self.file = "" if given is None else given.file
-        self.origin: Mapping[str, Any] = {} if given is None else given.origin
-        self.beside: Mapping[str, Any] = {} if given is None else given.beside
-        self._record, self._prepared, self._given = record, prepared, given
-        self._pipeline: PipelineExecution | None = None
-        if (workspace.directory / "pipelines").is_dir():
-            self._pipeline = workspace.pipelines.of(record)
+        super().__init__(workspace, record, machine, given)
+        self._prepared = prepared
         if self._pipeline is not None and given is not None:
             raise UsageError(f"{record.name} is of a SageMaker pipeline; it goes on with the definition it has.")
 
-    async def start(
-        self,
-        workspace: Workspace,
-        *,
-        clock: Literal["real", "virtual"],
-        observers: Sequence[Observer],
-        mocks: Mocks | None,
-        run_with: Mapping[str, Any],
-    ) -> RunningExecution:
+    async def start(self, workspace: Workspace, how: How) -> RunningExecution:
         """Goes on with it. Raises `UsageError` for what cannot run here, or when it is under way already."""
+        mocks = how.mocks
         if mocks is not None:
             mocks.bind(self.machine)
         runs = to_run(self.machine, self._prepared.restored)
@@ -133,25 +114,13 @@ class _Redriven:
             self.machine,
             msgspec.json.decode(self._record.input),
             self._record,
-            clock=clock,
-            observers=observers,
+            clock=how.clock,
+            observers=how.observers,
             mocks=mocks,
             around=None if self._pipeline is None else workspace.pipelines.again(self._pipeline),
             prepared=self._prepared,
-            run_with={**run_with, **self.origin},
+            run_with=how.run_with,
         )
         if running is None:
             raise UsageError(refusal(self._record, "Execution is RUNNING and cannot be redriven"))
         return running
-
-    def configured(self, configuration: Configuration, directory: Path) -> Configuration:
-        """With the functions of the template that has the new definition, if it is one."""
-        return configuration if self._given is None else self._given.configured(configuration, directory)
-
-    def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
-        """The pipeline's execution, if it is of one."""
-        if self._pipeline is None:
-            return None
-        from asl_runner.cli.pipelines import pipeline_document
-
-        return pipeline_document(workspace.pipelines, self._pipeline)

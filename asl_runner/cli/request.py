@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
 from asl_runner.placement import Choice
+
+if TYPE_CHECKING:
+    from asl_runner.resources.mocks.tasks import Mocks
+    from asl_runner.workspace.running import Observer
+
+
+class How(Struct, frozen=True, kw_only=True):
+    """How an execution is to be started or gone on with."""
+
+    clock: Literal["real", "virtual"]
+    observers: Sequence[Observer]
+    """Who is told every batch of events."""
+    mocks: Mocks | None
+    """What answers its Tasks."""
+    run_with: Mapping[str, Any]
+    """What is kept with it for whoever resumes it."""
 
 
 class Running(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.execute import STOPPING, perform
+from asl_runner.cli.going_on import GoingOn
 from asl_runner.cli.interrupts import interruptible
 from asl_runner.cli.options import open_workspace
-from asl_runner.cli.request import Request, Running
+from asl_runner.cli.request import How, Request, Running
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition import load
 from asl_runner.errors import AslRunnerError, UsageError
@@ -22,13 +23,9 @@ from asl_runner.placement import Choice
 from asl_runner.workspace.resuming import interrupted, run_with
 
 if TYPE_CHECKING:
-    from asl_runner.configuration import Configuration
-    from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
-    from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
-    from asl_runner.workspace.pipelines.records import PipelineExecution
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import RunningExecution
 
 
 class ResumeRequest(Running, frozen=True, kw_only=True):
@@ -99,7 +96,7 @@ def _go_on(request: ResumeRequest, record: ExecutionRecord) -> int:
     given = None if "template" not in known else of_template(request, known)
     workspace = open_workspace(request.workspace, request.config, request.choice)
     with workspace:
-        subject = _Resumed(workspace, record, given)
+        subject = _Resumed(workspace, record, load(record.definition, name="definition.json"), given)
     return perform(workspace, subject, request)
 
 
@@ -163,33 +160,14 @@ async def _run_together(
             return [each.record for each in running], interruption.exit_code
 
 
-class _Resumed:
+class _Resumed(GoingOn):
     """An execution that goes on where its process left it."""
 
-    def __init__(self, workspace: Workspace, record: ExecutionRecord, given: Subject | None) -> None:
-        """`given` has the functions of the template it was run from, if it was."""
-        self.name, self.machine = record.machine_name, load(record.definition, name="definition.json")
-        self.past: Sequence[Event] = list(workspace.store.events(record.arn))
-        self.file = "" if given is None else given.file
-        self.origin: Mapping[str, Any] = {} if given is None else given.origin
-        self.beside: Mapping[str, Any] = {} if given is None else given.beside
-        self._record, self._given = record, given
-        self._pipeline: PipelineExecution | None = None
-        if (workspace.directory / "pipelines").is_dir():
-            self._pipeline = workspace.pipelines.of(record)
-
-    async def start(
-        self,
-        workspace: Workspace,
-        *,
-        clock: Literal["real", "virtual"],
-        observers: Sequence[Observer],
-        mocks: Mocks | None,
-        run_with: Mapping[str, Any],
-    ) -> RunningExecution:
+    async def start(self, workspace: Workspace, how: How) -> RunningExecution:
         """Goes on with it. Raises `UsageError` for what cannot run here, or when somebody else has it."""
         from asl_runner.interpreter.clocks import RealClock, VirtualClock
 
+        mocks = how.mocks
         if mocks is not None:
             mocks.bind(self.machine)
             mocks.have_answered(self.past)
@@ -199,22 +177,10 @@ class _Resumed:
             self.machine,
             msgspec.json.decode(self._record.input),
             self._record,
-            clock=VirtualClock(latest) if clock == "virtual" else RealClock(),
-            observers=observers,
+            clock=VirtualClock(latest) if how.clock == "virtual" else RealClock(),
+            observers=how.observers,
             mocks=mocks,
         )
         if running is None:
             raise UsageError(f"{self._record.name} has been taken up by another process, or has ended.")
         return running
-
-    def configured(self, configuration: Configuration, directory: Path) -> Configuration:
-        """With the functions of the template it was run from, if it was."""
-        return configuration if self._given is None else self._given.configured(configuration, directory)
-
-    def document(self, workspace: Workspace, record: ExecutionRecord) -> dict[str, Any] | None:
-        """The pipeline's execution, if it is of one."""
-        if self._pipeline is None:
-            return None
-        from asl_runner.cli.pipelines import pipeline_document
-
-        return pipeline_document(workspace.pipelines, self._pipeline)

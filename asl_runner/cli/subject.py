@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asl_runner.cli.inputs import read_input, read_untemplated
 from asl_runner.cli.machine_subject import MachineSubject
@@ -15,13 +15,12 @@ from asl_runner.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from asl_runner.cli.request import Request
+    from asl_runner.cli.request import How, Request
     from asl_runner.configuration import Configuration
     from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
-    from asl_runner.resources.mocks.tasks import Mocks
     from asl_runner.workspace import Workspace
-    from asl_runner.workspace.running import Observer, RunningExecution
+    from asl_runner.workspace.running import RunningExecution
 
 
 class Subject(Protocol):
@@ -38,15 +37,7 @@ class Subject(Protocol):
     past: Sequence[Event]
     """What has happened in the execution before."""
 
-    async def start(
-        self,
-        workspace: Workspace,
-        *,
-        clock: Literal["real", "virtual"],
-        observers: Sequence[Observer],
-        mocks: Mocks | None,
-        run_with: Mapping[str, Any],
-    ) -> RunningExecution:
+    async def start(self, workspace: Workspace, how: How) -> RunningExecution:
         """Starts it in a workspace. Raises as `Workspace.start` does."""
 
     def configured(self, configuration: Configuration, directory: Path) -> Configuration:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec.structs import replace
@@ -25,9 +25,6 @@ from asl_runner.errors import UsageError, near
 if TYPE_CHECKING:
     from asl_runner.cli.request import Request
     from asl_runner.configuration import Configuration
-    from asl_runner.resources.mocks.tasks import Mocks
-    from asl_runner.workspace import Workspace
-    from asl_runner.workspace.running import Observer, RunningExecution
 
 CODE = "templates"
 """The workspace's folder of code that stands in templates."""
@@ -48,19 +45,6 @@ class TemplateSubject(MachineSubject):
         }
         self._functions = deployed.functions
         self.beside = {**deployed.beside, **{_logical(other.name): _resource(other) for other in others}}
-
-    async def start(
-        self,
-        workspace: Workspace,
-        *,
-        clock: Literal["real", "virtual"],
-        observers: Sequence[Observer],
-        mocks: Mocks | None,
-        run_with: Mapping[str, Any],
-    ) -> RunningExecution:
-        """Starts it in a workspace, which remembers where its functions are. Raises as `Workspace.start` does."""
-        run_with = {**run_with, **self.origin}
-        return await super().start(workspace, clock=clock, observers=observers, mocks=mocks, run_with=run_with)
 
     def configured(self, configuration: Configuration, directory: Path) -> Configuration:
         """With the template's functions, those left out that the configuration has itself."""
