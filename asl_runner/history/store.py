@@ -115,14 +115,15 @@ class Store:
         error: str | None = None,
         cause: str | None = None,
         journal: ExecutionJournal | None = None,
+        events: Sequence[Event] = (),
     ) -> asyncio.Future[None]:
-        """Records how an execution ended, in the same transaction as its last events or a later one.
+        """Records how an execution ended.
 
-        Given the execution's `journal`, the future fails when some of its events could not be written: the end is not
-        kept then, either. To be called from an event loop.
+        Given the execution's `journal`, its last `events` are kept in the same transaction, and the future fails when
+        some of its events could not be written: the end is not kept then, either. To be called from an event loop.
         """
         said = {"status": status, "stop": stop, "output": output, "error": error, "cause": cause}
-        return self._writing().ask(changes.ending(arn, said), None if journal is None else journal.line)
+        return self._writing().ask(changes.ending(arn, said), None if journal is None else journal.line, events)
 
     def finish_execution(
         self,

@@ -70,6 +70,8 @@ class _Ask(Struct, frozen=True):
     future: asyncio.Future[Any]
     line: Line | None = None
     """What it is the end of: not done once some of that could not be written."""
+    events: Sequence[Event] = ()
+    """The last events of that, to be kept in the same transaction."""
 
 
 class _Batch:
@@ -83,9 +85,8 @@ class _Batch:
 
     def add(self, item: _Append | _Flush | _Call | _Ask) -> None:
         match item:
-            case _Append():
-                self.events.setdefault(item.line, []).extend(item.events)
-                self.count += len(item.events)
+            case _Append(line, events):
+                self._take(line, events)
             case _Flush():
                 self.flushes.append(item)
             case _Call():
@@ -93,6 +94,12 @@ class _Batch:
                     self.calls.append(item)
             case _Ask():
                 self.calls.append(item)
+                if item.line is not None and item.events:
+                    self._take(item.line, item.events)
+
+    def _take(self, line: Line, events: Sequence[Event]) -> None:
+        self.events.setdefault(line, []).extend(events)
+        self.count += len(events)
 
 
 class Writer:
@@ -114,12 +121,15 @@ class Writer:
 
     def append(self, line: Line, events: Sequence[Event]) -> None:
         """Takes events of one execution. Waits only while too much is waiting to be written."""
+        self._make_room(line, events)
+        self._put(_Append(line, events))
+
+    def _make_room(self, line: Line, events: Sequence[Event]) -> None:
         line.appended += len(events)
         with self._room:
             while self._pending >= self._allowance:
                 self._room.wait()
             self._pending += len(events)
-        self._put(_Append(line, events))
 
     def flush(self, line: Line) -> asyncio.Future[None]:
         """Done once everything appended to this line so far is committed."""
@@ -138,15 +148,20 @@ class Writer:
         self._put(_Call(work, future))
         return future
 
-    def ask(self, work: Callable[[sqlite3.Connection], T], line: Line | None = None) -> asyncio.Future[T]:
+    def ask(
+        self, work: Callable[[sqlite3.Connection], T], line: Line | None = None, events: Sequence[Event] = ()
+    ) -> asyncio.Future[T]:
         """`call` for the running event loop. `work` is done also when the future is cancelled.
 
-        With a `line` it is not done, and the future fails, when some of what was appended to that before is not kept.
+        With a `line` it is not done, and the future fails, when some of what was appended to that before is not kept;
+        `events` are appended to it in the same transaction.
         """
         import asyncio
 
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._put(_Ask(work, future, line))
+        if line is not None and events:
+            self._make_room(line, events)
+        self._put(_Ask(work, future, line, events))
         return future
 
     def close(self) -> None:

@@ -48,11 +48,6 @@ def remembering(record: ExecutionRecord, how: Mapping[str, Json] | None, *, is_a
     return structs.replace(record, settings=compact(settings))
 
 
-async def claim(store: Store, record: ExecutionRecord) -> ExecutionRecord | None:
-    """Makes an execution whose process is gone one of this process; None if it is none, or another was faster."""
-    return await store.claim_orphan(record) if store.is_orphaned(record) else None
-
-
 def standing(store: Store, record: ExecutionRecord, machine: model.StateMachine) -> Restored | None:
     """Where an execution stands; None if nothing of it is kept but that it was started."""
     events = list(store.events(record.arn))

@@ -251,7 +251,7 @@ class StopWatch:
 class KeptJournal:
     """The `Journal` port of an execution kept in a store; tells observers of every batch.
 
-    With its last event the execution's status goes to the store, in one transaction where the writer can.
+    With its last event the execution's status goes to the store, in one transaction.
     """
 
     def __init__(self, store: Store, arn: str, observers: Sequence[Observer], *, durable: bool = True) -> None:
@@ -265,11 +265,11 @@ class KeptJournal:
 
     def append(self, events: Sequence[Event]) -> None:
         """Takes a batch."""
-        self._journal.append(events)
-        last = events[-1] if events else None
-        if last is not None and last.type in TERMINAL:
-            self._finished = self._finish(last)
+        if events and events[-1].type in TERMINAL:
+            self._finished = self._finish(events)
             self._finished.add_done_callback(noted)  # `commit` fails first when it does.
+        else:
+            self._journal.append(events)
         for observer in self._observers:
             observer(events)
 
@@ -294,7 +294,8 @@ class KeptJournal:
         await self._journal.commit()
         await self._store.change(lambda connection: abort(connection, arn, time.time(), error, cause[:32_768]))
 
-    def _finish(self, last: Event) -> asyncio.Future[None]:
+    def _finish(self, events: Sequence[Event]) -> asyncio.Future[None]:
+        last = events[-1]
         details = last.details or {}
         output = details.get("output")
         return self._store.submit_finish(
@@ -305,4 +306,5 @@ class KeptJournal:
             details.get("error"),
             details.get("cause"),
             self._journal,
+            events,
         )

@@ -189,13 +189,16 @@ class Workspace(KeptExecutions):
         """
         import asyncio
 
-        from asl_runner.workspace.resuming import claim, last_moment, standing
+        from asl_runner.workspace.resuming import last_moment, standing
 
         store = self._store_to_write()
-        claimed = await claim(store, record)
+        if not store.is_orphaned(record):
+            return None
+        # Before it is taken over: what cannot be read is not to be this process's then.
+        restored = await asyncio.to_thread(standing, store, record, machine)
+        claimed = await store.claim_orphan(record)
         if claimed is None:
             return None
-        restored = await asyncio.to_thread(standing, store, claimed, machine)
         if around is None and (self.directory / "pipelines").is_dir():
             pipeline = self.pipelines.of(claimed)
             around = None if pipeline is None else self.pipelines.again(pipeline)

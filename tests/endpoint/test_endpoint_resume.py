@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -135,3 +136,25 @@ def test_nested_executions_and_map_runs_go_on_together(serve: Callable[..., Serv
     assert described.get("redriveCount", 0) == 0
     assert types(states, arn).count("TaskScheduled") == 1
     assert "MapRunRedriven" not in types(states, nested["executionArn"])
+
+
+def test_one_that_cannot_go_on_keeps_nobody_else_from_it(serve: Callable[..., ServerProcess], tmp_path: Path) -> None:
+    first = serve()
+    states = first.client("stepfunctions")
+    activity = states.create_activity(name="both")["activityArn"]
+    good = start(states, "good", of_task(activity))
+    bad = start(states, "bad", of_task(activity, Comment="spoiled"))
+    until(lambda: all("ActivityScheduled" in types(states, arn) for arn in (good, bad)))
+    first.kill()
+    with sqlite3.connect(tmp_path / ".asl-runner" / "workspace.db") as tables:
+        spoiled = "UPDATE definitions SET text = '{}' WHERE text LIKE '%spoiled%'"
+        assert tables.execute(spoiled).rowcount == 1
+    tables.close()
+
+    again = serve()
+    states = again.client("stepfunctions")
+    task = states.get_activity_task(activityArn=activity)
+    states.send_task_success(taskToken=task["taskToken"], output="1")
+    assert ended(states, good)["output"] == "1"
+    name = bad.rpartition(":")[2]
+    assert f"{name} does not go on: " in again.said

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from interpreting import INVOKE, LAMBDA
 
-from asl_runner.history.events import Event
+from asl_runner.history.events import TERMINAL, Event
 from asl_runner.interpreter.ports import Clock, TaskCall, TaskFailed
 
 _CUT_OFF = ("TaskStateAborted", "WaitStateAborted", "ParallelStateAborted", "MapStateAborted")
@@ -149,13 +149,13 @@ def without_deadlines(value: Any) -> Any:
 
 
 def is_sound(events: Sequence[Event]) -> bool:
-    """Whether a history has all ids in order, each event after the one it follows, and each state left once.
+    """Whether a whole history has all ids in order, each event after the one it follows, and each state left once.
 
-    A scope enters a state only after it has left the one before.
+    It has one end. A scope enters a state only after it has left the one before.
     """
     inside: dict[str, str | None] = {}
     for id, event in enumerate(events, 1):
-        if event.id != id or event.previous >= id:
+        if event.id != id or event.previous >= id or (event.type in TERMINAL) != (id == len(events)):
             return False
         if event.type.endswith("StateEntered"):
             if inside.get(event.scope) is not None:

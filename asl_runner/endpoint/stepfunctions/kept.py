@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asl_runner.endpoint.stepfunctions.arns import parse_arn
-from asl_runner.errors import NotFound
+from asl_runner.errors import AslRunnerError, NotFound
 from asl_runner.history.identifiers import random_hex
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.service_model.errors import ServiceError
@@ -52,11 +52,19 @@ async def kept_execution(service: StepFunctions, arn: str, *, children: bool = F
 
 
 async def go_on_with_all(service: StepFunctions) -> None:
-    """Has every execution whose process is gone go on that can do so here."""
+    """Has every execution whose process is gone go on that can do so here; of the others it is said why they do not."""
     found = await asyncio.to_thread(lambda: list(interrupted(service.workspace.writable)))
     # Together, as those that are taken over at the same time are so in one transaction.
     for first in range(0, len(found), _TOGETHER):
-        await asyncio.gather(*(go_on(service, record) for record in found[first : first + _TOGETHER]))
+        some = found[first : first + _TOGETHER]
+        outcomes = await asyncio.gather(*(go_on(service, record) for record in some), return_exceptions=True)
+        for record, outcome in zip(some, outcomes, strict=True):
+            if isinstance(outcome, AslRunnerError):
+                _log.warning("%s does not go on: %s", record.name, outcome)
+            elif isinstance(outcome, Exception):
+                _log.error("A defect in asl_runner keeps %s from going on", record.name, exc_info=outcome)
+            elif outcome is not None:
+                raise outcome
 
 
 async def go_on(service: StepFunctions, record: ExecutionRecord) -> None:
