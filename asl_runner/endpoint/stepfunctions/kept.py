@@ -59,7 +59,9 @@ async def go_on_with_all(service: StepFunctions) -> None:
         some = found[first : first + _TOGETHER]
         outcomes = await asyncio.gather(*(go_on(service, record) for record in some), return_exceptions=True)
         for record, outcome in zip(some, outcomes, strict=True):
-            if isinstance(outcome, AslRunnerError):
+            if run_with(record) and record.type != "EXPRESS":
+                _log.warning("%s was run with options: asl-runner resume %s goes on with it.", record.name, record.name)
+            elif isinstance(outcome, AslRunnerError):
                 _log.warning("%s does not go on: %s", record.name, outcome)
             elif isinstance(outcome, Exception):
                 _log.error("A defect in asl_runner keeps %s from going on", record.name, exc_info=outcome)
@@ -72,16 +74,13 @@ async def go_on(service: StepFunctions, record: ExecutionRecord) -> None:
 
     One of a map run does with its parent; an Express one, of which nothing is kept for sure, has ended.
     """
-    if record.type == "EXPRESS":
-        await asyncio.to_thread(service.workspace.writable.abort_orphan, record, None, GONE)
-        return
     if record.map_run_arn is not None:
         return
-    if run_with(record):
-        _log.warning("Left as it is, since it was run with options: asl-runner resume %s goes on with it.", record.name)
-        return
-    machine = service.machine(record.definition)
-    await service.workspace.resume(machine, msgspec.json.decode(record.input), record)
+    if record.type == "EXPRESS":
+        await asyncio.to_thread(service.workspace.writable.abort_orphan, record, None, GONE)
+    elif not run_with(record):
+        machine = service.machine(record.definition)
+        await service.workspace.resume(machine, msgspec.json.decode(record.input), record)
 
 
 def execution_record(
