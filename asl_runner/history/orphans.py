@@ -10,7 +10,9 @@ from asl_runner.history.events import Event
 from asl_runner.history.scopes import ROOT
 
 
-def abort(connection: sqlite3.Connection, arn: str, stop: float, error: str | None, cause: str | None) -> bool:
+def abort(
+    connection: sqlite3.Connection, arn: str, stop: float, error: str | None = None, cause: str | None = None
+) -> bool:
     """Records `ExecutionAborted` and the status ABORTED at `stop`; False, and nothing done, if it is not RUNNING."""
     row = connection.execute(statements.RUNNING_KEY, {"arn": arn}).fetchone()
     if row is None:
