@@ -22,6 +22,11 @@ APPLICATION_ID = 0x41534C52
 
 SCHEMA_VERSION = 5
 
+_WHAT_IT_IS = """
+SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)
+FROM pragma_user_version, pragma_application_id
+"""
+
 _SCHEMA = Path(__file__).parent / "schema"
 
 BUSY_SECONDS = 30.0
@@ -135,14 +140,14 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
 
     Raises `WorkspaceError` for another program's file or a newer schema.
     """
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    # At one moment: another process may be making the database just now.
+    found: tuple[int, int, int] = connection.execute(_WHAT_IT_IS).fetchone()
+    version, application, tables = found
     if version > SCHEMA_VERSION:
         raise WorkspaceError(
             f"The workspace database {path} has schema {version}, made by a newer asl-runner; "
             f"this one knows up to {SCHEMA_VERSION}. Upgrade asl-runner or use another directory."
         )
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if application != APPLICATION_ID and (version or tables):
         raise WorkspaceError(f"{path} is a database of another program; choose another directory for the workspace.")
     if version == 0 and 0 < path.stat().st_size < _LEAST:

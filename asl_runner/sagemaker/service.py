@@ -177,8 +177,12 @@ class Service:
             return
         lost = self._settled(kind, record).document.get("FailureReason") == orphans.REASON
         ended = kind.status is None or record.document[kind.status] in TERMINAL
-        if lost or (self._reuse_names and ended):
-            self.site.records.delete(kind.directory, name)
+        if not (lost or (self._reuse_names and ended)):
+            return
+        # Its trials have the names they will have again.
+        for trial in self.trials_of(record.document) if kind is TUNING else ():
+            self.site.records.delete(TRAINING.directory, str(trial[TRAINING.name]))
+        self.site.records.delete(kind.directory, name)
 
 
 def answer(operation: str, wire: Document) -> Response:

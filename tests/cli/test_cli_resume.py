@@ -238,3 +238,41 @@ def test_a_job_that_was_lost_is_started_again(tmp_path: Path) -> None:
         assert types.count("TaskScheduled") == 1 + times
         # A retrier counts it; without one it is asked again as a function in flight is.
         assert types.count("TaskFailed") == (1 if fields else 0)
+
+
+def test_a_tuning_job_that_was_lost_is_started_again_with_its_trials(tmp_path: Path) -> None:
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://data/train.csv"}
+    request = {
+        "HyperParameterTuningJobName": "search",
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "RandomSeed": 1,
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "eta", "MinValue": "0.1", "MaxValue": "0.9"}]},
+        },
+        "TrainingJobDefinition": {
+            "StaticHyperParameters": {"objective": "reg:squarederror", "num_round": "300"},
+            "AlgorithmSpecification": {
+                "TrainingImage": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+                "TrainingInputMode": "File",
+            },
+            "RoleArn": "arn:aws:iam::123456789012:role/r",
+            "InputDataConfig": [
+                {"ChannelName": name, "DataSource": {"S3DataSource": source}, "ContentType": "text/csv"}
+                for name in ("train", "validation")
+            ],
+            "OutputDataConfig": {"S3OutputPath": "s3://data/models"},
+            "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        },
+    }
+    rows = "".join(f"{n % 7},{n % 11},{n % 5}\n" for n in range(500))
+    write(tmp_path, ".asl-runner/s3/data/train.csv", rows)
+    resource = "arn:aws:states:::sagemaker:createHyperParameterTuningJob.sync"
+    write(tmp_path, "m.json", one({"Type": "Task", "Resource": resource, "Parameters": request, "End": True}))
+    trials = tmp_path / ".asl-runner" / "jobs" / "training"
+    killed(tmp_path, "run", "m.json", once=lambda: trials.is_dir() and len(list(trials.iterdir())) > 1)
+    resumed = asl_runner(tmp_path, "resume", "latest")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["TrainingJobStatusCounters"]["Completed"] == 4

@@ -83,9 +83,11 @@ def test_one_is_killed_while_the_other_writes(tmp_path: Path) -> None:
         start(tmp_path, *command, '{"n": 0, "to": 10000}', "--name", "other") as other,
     ):
         database = tmp_path / ".asl-runner" / "workspace.db"
-        while not _has_events(database, "endless", 2000):
-            assert endless.poll() is None
-        endless.send_signal(signal.SIGKILL)
+        try:
+            while not _has_events(database, "endless", 2000):
+                assert endless.poll() is None
+        finally:
+            endless.send_signal(signal.SIGKILL)
         assert other.communicate()[0].strip() == "10000"
     assert other.returncode == 0
     with Store.open(database, read_only=True) as store:

@@ -251,3 +251,22 @@ def test_a_directory_that_cannot_be_written_can_be_read(ordinary_user: Path) -> 
 def create(path: Path, name: str) -> None:
     with Store.open(path) as store:
         store.create_execution(execution(name))
+
+
+@pytest.mark.parametrize("moment", [2, 3])
+def test_a_database_that_is_being_made_is_not_another_programs(tmp_path: Path, moment: int) -> None:
+    path = tmp_path / "workspace.db"
+    looking = sqlite3.connect(path, isolation_level=None)
+    asked: list[str] = []
+
+    def made_meanwhile(statement: str) -> None:
+        if statement.startswith("--"):
+            return  # Part of one that is under way.
+        asked.append(statement)
+        if len(asked) == moment:
+            database.open_writable(path, "normal").close()
+
+    looking.set_trace_callback(made_meanwhile)
+    assert database.check(looking, path) in (0, database.SCHEMA_VERSION)
+    looking.set_trace_callback(None)
+    looking.close()
