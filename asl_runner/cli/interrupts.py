@@ -33,6 +33,11 @@ class Interruption:
             self._stop()
 
 
+def hear_ctrl_c() -> None:
+    """Has Ctrl-C end a command that follows something, also where a shell had it ignored, as in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def interruptible(message: str | None) -> Iterator[Interruption]:
     """Lets the first signal stop what `on_signal` names, saying `message`; the second kills this process and every one

@@ -152,6 +152,7 @@ def logs(job: str, follow: bool, **_: str | None) -> int:
       asl-runner jobs logs latest
       asl-runner jobs logs train-7 -f
     """
+    from asl_runner.cli.interrupts import hear_ctrl_c
     from asl_runner.cli.job_logs import log_lines
     from asl_runner.views.job_list import find, path_of, status_of
 
@@ -159,6 +160,7 @@ def logs(job: str, follow: bool, **_: str | None) -> int:
     with _jobs() as (records, _place):
         record = find(records, job)
         try:
+            hear_ctrl_c()
             for line in log_lines(records, record, follow=follow):
                 click.echo(printable(line.rstrip("\r"), keep="\t\xa0"))
                 printed = True

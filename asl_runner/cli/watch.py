@@ -33,11 +33,13 @@ def command(execution: str, plain: bool, workspace: str | None, config: str | No
       asl-runner watch
       asl-runner watch order-7 && echo done
     """
+    from asl_runner.cli.interrupts import hear_ctrl_c
     from asl_runner.cli.progress import show_progress
     from asl_runner.views.recorded_jobs import RecordedJobs
 
     with open_workspace(workspace, config) as opened:
         record = opened.find(execution)
+        hear_ctrl_c()
         style = "live" if sys.stderr.isatty() and not plain else "plain"
         jobs = RecordedJobs(opened.directory / "jobs").progress
         with show_progress(style, opened, jobs=jobs) as progress:  # type: ignore[arg-type]
