@@ -151,11 +151,15 @@ def without_deadlines(value: Any) -> Any:
 def is_sound(events: Sequence[Event]) -> bool:
     """Whether a whole history has all ids in order, each event after the one it follows, and each state left once.
 
-    It has one end. A scope enters a state only after it has left the one before.
+    It has one end, or one before each redrive. A scope enters a state only after it has left the one before.
     """
     inside: dict[str, str | None] = {}
     for id, event in enumerate(events, 1):
-        if event.id != id or event.previous >= id or (event.type in TERMINAL) != (id == len(events)):
+        if event.id != id or event.previous >= id:
+            return False
+        # A child that its map run cut off goes on as redriven where that had not been kept.
+        is_last = id == len(events) or events[id].type == "ExecutionRedriven"
+        if (event.type in TERMINAL) != is_last:
             return False
         if event.type.endswith("StateEntered"):
             if inside.get(event.scope) is not None:
