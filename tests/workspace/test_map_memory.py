@@ -15,7 +15,9 @@ from asl_runner.configuration import Configuration
 from asl_runner.definition import load
 from asl_runner.workspace import Workspace
 
-FEW, MANY = 300, 1_200
+FEW, MANY = 600, 2_400
+"""So many that what waits to be written, some hundred children at most however slow the disk, is little beside them."""
+
 ITEM = 8_000
 """Bytes of an item."""
 
