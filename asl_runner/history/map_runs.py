@@ -167,9 +167,23 @@ def standings(connection: sqlite3.Connection, arn: str) -> list[Standing]:
     return [Standing(*row) for row in rows]
 
 
-def abort_open(connection: sqlite3.Connection, execution_arn: str, stop: float) -> None:
-    """Ends the map runs of an execution that were under way when its process ended."""
+def running_children(connection: sqlite3.Connection, arn: str) -> list[str]:
+    """The ARNs of its children that count as running."""
+    # By status: few executions of a workspace run, while a map run may have a million children.
+    rows = connection.execute(
+        "SELECT arn FROM executions WHERE status = 'RUNNING' AND +map_run_arn = :arn ORDER BY id", {"arn": arn}
+    )
+    return [child for (child,) in rows]
+
+
+def abort_open(connection: sqlite3.Connection, execution_arn: str, stop: float) -> list[str]:
+    """Ends the map runs of an execution that were under way when its process ended; gives their ARNs."""
+    rows = connection.execute(
+        "SELECT arn FROM map_runs WHERE execution_arn = :arn AND status = 'RUNNING'", {"arn": execution_arn}
+    )
+    open_ = [arn for (arn,) in rows]
     connection.execute(
         "UPDATE map_runs SET status = 'ABORTED', stop = :stop WHERE execution_arn = :arn AND status = 'RUNNING'",
         {"arn": execution_arn, "stop": stop},
     )
+    return open_

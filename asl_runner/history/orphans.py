@@ -27,8 +27,15 @@ def abort(
         connection.execute(statements.ADD_SEGMENT, parameters)
     ended = {"arn": arn, "status": "ABORTED", "stop": stop, "output": None, "error": error, "cause": cause}
     connection.execute(statements.FINISH, ended)
-    map_runs.abort_open(connection, arn, stop)
+    for map_run in map_runs.abort_open(connection, arn, stop):
+        abort_children(connection, map_run, stop)
     return True
+
+
+def abort_children(connection: sqlite3.Connection, map_run: str, stop: float) -> None:
+    """Ends the children of a map run that still count as running when it has ended: nobody runs them."""
+    for child in map_runs.running_children(connection, map_run):
+        abort(connection, child, stop)
 
 
 def _previous(events: list[Event]) -> int:

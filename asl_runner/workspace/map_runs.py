@@ -11,7 +11,6 @@ import json
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,7 +22,7 @@ from asl_runner.expressions.environment import Json
 from asl_runner.expressions.json_text import compact, compact_bytes
 from asl_runner.history import map_runs
 from asl_runner.history.map_runs import ChildRecord, MapRunRecord
-from asl_runner.history.orphans import abort
+from asl_runner.history.orphans import abort_children
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.history.visits import Counts
 from asl_runner.interpreter.errors import DATA_LIMIT_EXCEEDED, Failure
@@ -59,8 +58,6 @@ class LiveMapRun:
         """Of one that goes on: how the children ended that are not run again, by their index."""
         self._begun_before: Mapping[int, str] = {}
         """The ARNs of its other children."""
-        self._left: dict[int, str] = {}
-        """Those of children whose process is gone, as long as nobody has taken them up."""
         self._workspace = workspace
         self._clock = clock
         self._ended = ended
@@ -106,7 +103,6 @@ class LiveMapRun:
         """It has begun before, with these children in the order of their index."""
         kept = ("SUCCEEDED",) if self._request.redriven is not None else ("SUCCEEDED", "FAILED", "TIMED_OUT")
         self.ended = {index: self._end_of(child) for index, child in enumerate(children) if child.status in kept}
-        self._left = {index: child.arn for index, child in enumerate(children) if child.status == "RUNNING"}
         self._begun_before = {index: child.arn for index, child in enumerate(children) if child.status not in kept}
 
     def _end_of(self, child: ChildRecord) -> ChildEnd:
@@ -155,7 +151,6 @@ class LiveMapRun:
         arn = before if before is not None and not self._express else record.arn
         try:
             running = await self._begun(record, input, before, index)
-            self._left.pop(index, None)
             # From now on the execution holds the clock itself; at its end we do again.
             running.when_done(self._clock.hold)
             self._clock.release()
@@ -233,13 +228,14 @@ class LiveMapRun:
         """Nothing more will be asked of it. Returns once its end is kept."""
         self._ended(self)
         stop = self._clock.now()
-        for left in self._left.values():
-            # Its process is gone, and it is not to go on.
-            await self._workspace.writable.change(partial(abort, arn=left, stop=stop))
         written = self._is_exported or status == "SUCCEEDED"
-        await self._workspace.writable.change(
-            lambda connection: map_runs.end(connection, self.arn, status, stop, written=written)
-        )
+
+        def end(connection: sqlite3.Connection) -> None:
+            # Their process is gone, or what was to take them up was cut off before it ran them.
+            abort_children(connection, self.arn, stop)
+            map_runs.end(connection, self.arn, status, stop, written=written)
+
+        await self._workspace.writable.change(end)
 
     def _child_record(self, index: int, input: bytes, items: int) -> ExecutionRecord:
         """A child to be begun. The same map run always gives it the same names and random numbers."""

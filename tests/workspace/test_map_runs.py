@@ -327,6 +327,40 @@ async def test_a_redrive_begins_express_children_anew(workspace: Workspace) -> N
     assert all(sequence(workspace, kept.arn)[0] == ("ExecutionStarted", 0) for kept in after)
 
 
+async def test_a_child_whose_redrive_is_cut_off_before_it_runs_ends_with_its_map_run(workspace: Workspace) -> None:
+    machine, record = await stopped_half_way(workspace, "STANDARD")
+    submitted = asyncio.Event()
+
+    async def hangs(machine: StateMachine, input: Any, record: ExecutionRecord, **more: Any) -> Any:
+        await workspace.writable.submit_redrive(record, record.start)
+        submitted.set()
+        await asyncio.Event().wait()
+
+    again = await workspace.redrive(machine, json.loads(record.input), workspace.find(record.arn))
+    assert again is not None
+    workspace.redrive = hangs  # type: ignore[method-assign]
+    await submitted.wait()
+    again.stop()
+    assert (await again.result()).status == "ABORTED"
+    assert [child.status for child in children_of(workspace)] == ["SUCCEEDED", "ABORTED"]
+    (run_,) = map_runs_of(workspace, record.arn)
+    assert run_.status == "ABORTED"
+
+
+async def test_an_execution_whose_process_is_gone_is_ended_with_its_children(workspace: Workspace) -> None:
+    _, record = await stopped_half_way(workspace, "STANDARD")
+
+    def revive(connection: sqlite3.Connection) -> None:
+        running = "UPDATE executions SET status = 'RUNNING', stop = NULL, owner = 'gone' WHERE status = 'ABORTED'"
+        assert connection.execute(running).rowcount == 2
+        connection.execute("UPDATE map_runs SET status = 'RUNNING', stop = NULL")
+
+    await workspace.writable.change(revive)
+    assert workspace.stop(workspace.find(record.arn))
+    assert workspace.find(record.arn).status == "ABORTED"
+    assert [child.status for child in children_of(workspace)] == ["SUCCEEDED", "ABORTED"]
+
+
 async def test_a_redrive_goes_on_also_when_too_many_had_failed(workspace: Workspace) -> None:
     machine = load(distributed(ODD_FAILS))
     running = await workspace.start(machine, [{"n": 0}, {"n": 1}, {"n": 0}], machine_name="sm", clock="virtual")
