@@ -134,6 +134,11 @@ class TaskCall(Struct, kw_only=True):
     exchanged: Callable[[HttpExchange], None] = lambda exchange: None
     """An HTTP Task got its response, whatever its status."""
 
+    @property
+    def submitted_before(self) -> Json:
+        """What a process that died since called `submitted` with; None where it is not known to have."""
+        return None if self.going_on is None else self.going_on.submitted
+
 
 class TaskLost(Exception):
     """What a task waited for when its process died is gone: the task is to be asked again.

@@ -109,7 +109,7 @@ class Callback:
     async def __call__(self, call: TaskCall) -> Json:
         """What SendTaskSuccess gives. Raises `TaskFailed` as the call does, or with what SendTaskFailure gives."""
         with self._tokens.waiting(call) as answer:
-            if call.going_on is None or call.going_on.submitted is None:
+            if call.submitted_before is None:
                 call.submitted(await self._submit(call))
             return await answer
 

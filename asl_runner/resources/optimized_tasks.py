@@ -53,7 +53,7 @@ class OptimizedTasks:
         return (await self._clients.run(lambda: calls.submit(call))).answer
 
     async def _awaited(self, call: TaskCall, calls: Calls, awaited: Awaited) -> Json:
-        before = None if call.going_on is None else call.going_on.submitted
+        before = call.submitted_before
         submit = (lambda: calls.submit(call)) if not isinstance(before, dict) else lambda: calls.before(call, before)
         document = await followed(
             self._clients.run(submit),
@@ -70,8 +70,7 @@ class OptimizedTasks:
         """The document of what was just started, once it has ended."""
         if awaited.nothing and search(awaited.nothing, submitted.answer):
             raise TaskFailed(TASK_FAILED, compact(_plain(submitted.answer)))
-        is_known = call.going_on is not None and call.going_on.submitted is not None
-        if not is_known:
+        if call.submitted_before is None:
             call.submitted(submitted.answer)
         if self._clients.local and calls.is_endless(awaited.look):
             _log.warning(
@@ -84,7 +83,7 @@ class OptimizedTasks:
             return await self._ended(calls, awaited, submitted)
         except Refused as refused:
             # What was emulated here has gone with its process.
-            if is_known and self._clients.local and refused.code not in _BUSY:
+            if call.submitted_before is not None and self._clients.local and refused.code not in _BUSY:
                 raise TaskLost from refused
             raise
 

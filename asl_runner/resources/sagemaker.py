@@ -104,10 +104,9 @@ class SageMakerTasks:
         name = {job.name: request[job.name]}
 
         before = await self._before(call, job, name)
-        is_submitted = call.going_on is not None and call.going_on.submitted is not None
 
         async def ended(answer: dict[str, Any]) -> dict[str, Any]:
-            if not is_submitted:
+            if call.submitted_before is None:
                 call.submitted(_submitted(answer))
             return await self._ended(job, name)
 
@@ -132,7 +131,7 @@ class SageMakerTasks:
             raise
         except TaskFailed:
             document = None
-        is_submitted = call.going_on.submitted is not None
+        is_submitted = call.submitted_before is not None
         if document is None or document.get("FailureReason") == orphans.REASON:
             if is_submitted:
                 shown = None if document is None else msgspec.json.encode(_json(document, _epoch_milliseconds)).decode()

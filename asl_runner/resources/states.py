@@ -76,7 +76,7 @@ class StatesTasks:
                 call.submitted(_submitted(started))
             return await self._ended(started["executionArn"])
 
-        before = None if call.going_on is None else call.going_on.submitted
+        before = call.submitted_before
         start = self._start(call, _checked(call.input)) if before is None else known(_started(before))
         document = await followed(start, ended, self._stop)
         result = _described(document, parsed=parsed)
