@@ -64,7 +64,8 @@ class StatesTasks:
         except TaskFailed as refused:
             if call.going_on is None or refused.error != "StepFunctions.ExecutionAlreadyExistsException":
                 raise
-            machine = request["stateMachineArn"].replace(":stateMachine:", ":execution:")
+            # An execution's ARN does not tell the version or alias it was started through.
+            machine = ":".join(request["stateMachineArn"].split(":")[:7]).replace(":stateMachine:", ":execution:")
             described = {"executionArn": f"{machine}:{request['name']}"}
             return await _ask(self._client.describe_execution, described)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asl_runner.definition.resource import parse_resource
-from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
+from asl_runner.interpreter.ports import ExecutionInfo, GoingOn, TaskCall, TaskFailed
 from asl_runner.resources.activity import Activities, ActivityTask
 from asl_runner.resources.callback import Callback, TaskTokens
 from asl_runner.resources.states import StatesTasks
@@ -214,6 +214,32 @@ async def test_a_cut_off_task_stops_the_execution_it_waits_for() -> None:
     await asyncio.wait([waiting])
     assert waiting.cancelled()
     assert client.stopped == [CHILD]
+
+
+class Finished(Boto3):
+    """Has run the execution that a process started which died since; it does not start it again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.described: list[str] = []
+
+    def start_execution(self, **request: Any) -> dict[str, Any]:
+        raise ServiceError("ExecutionAlreadyExists", "Execution Already Exists", "StartExecution")
+
+    def describe_execution(self, **request: Any) -> dict[str, Any]:
+        self.described.append(request["executionArn"])
+        return super().describe_execution(**request)
+
+
+@pytest.mark.parametrize("qualifier", ["", ":live", ":3"])
+async def test_an_execution_started_before_is_found_whatever_machine_it_was_started_through(qualifier: str) -> None:
+    client = Finished()
+    machine = f"arn:aws:states:us-east-1:123456789012:stateMachine:child{qualifier}"
+    asked = call("arn:aws:states:::states:startExecution", {"StateMachineArn": machine})
+    asked.key, asked.going_on = "unique", GoingOn(scheduled=0.0)
+    await StatesTasks(client).submit(asked)
+    (found,) = client.described
+    assert found.rpartition(":")[0] == "arn:aws:states:us-east-1:123456789012:execution:child"
 
 
 async def test_every_wrong_parameter_is_named_at_once() -> None:
