@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.execute import STOPPING, perform
 from asl_runner.cli.going_on import GoingOn
-from asl_runner.cli.interrupts import interruptible
+from asl_runner.cli.interrupts import EXIT_CODES, interruptible
 from asl_runner.cli.options import open_workspace
 from asl_runner.cli.request import How, Request, Running
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition import load
-from asl_runner.errors import AslRunnerError, UsageError
+from asl_runner.errors import AslRunnerError, NotFound, UsageError
 from asl_runner.placement import Choice
 from asl_runner.workspace.resuming import interrupted, run_with
 
@@ -38,45 +38,71 @@ def resume(request: ResumeRequest) -> int:
     """Goes on with one execution and prints its outcome; gives the exit code."""
     with open_workspace(request.workspace, request.config, request.choice) as workspace:
         record = workspace.find(request.execution)
-        _check(workspace, record)
+        if reason := _obstacle(workspace, record):
+            raise UsageError(reason)
     return _go_on(request, record)
 
 
 def resume_all(request: ResumeRequest) -> int:
-    """Goes on with every execution whose process is gone, each to its end; gives the exit code."""
+    """Goes on with every execution whose process is gone, each to its end; gives the exit code.
+
+    Of those that cannot go on it is said why.
+    """
     with open_workspace(request.workspace, request.config, request.choice) as workspace:
         try:
-            found = list(interrupted(workspace.store))
-        except AslRunnerError:
-            found = []
+            found = [(record, _obstacle(workspace, record)) for record in interrupted(workspace.store)]
+        except NotFound:
+            found = []  # Nothing has run here yet.
     if not found:
         click.echo("Nothing to resume: no execution's process is gone.", err=True)
         return 0
-    plain = [record for record in found if not run_with(record)]
-    codes = [_go_on_together(request, plain)] if plain else []
-    for record in found:
-        if record not in plain:
-            codes.append(_go_on(request, record))
+    free = [record for record, reason in found if reason is None]
+    together = [] if _says_how(request) else [record for record in free if not run_with(record)]
+    codes = [_go_on_together(request, together)] if together else []
+    codes += [_said(reason) for _, reason in found if reason is not None]
+    for record in free:
+        if any(code in EXIT_CODES.values() for code in codes):
+            break  # A signal ended one: it is meant for all.
+        if record not in together:
+            codes.append(_go_on_or_say(request, record))
     return max(codes)
 
 
-def _check(workspace: Workspace, record: ExecutionRecord) -> None:
+def _says_how(request: ResumeRequest) -> bool:
+    """Whether options are given that each execution is to be run with by itself."""
+    return request.mock_file is not None or request.case is not None or request.clock == "virtual"
+
+
+def _go_on_or_say(request: ResumeRequest, record: ExecutionRecord) -> int:
+    """What keeps one execution from going on keeps no other."""
+    try:
+        return _go_on(request, record)
+    except AslRunnerError as problem:
+        return _said(f"{record.name} does not go on: {problem}")
+
+
+def _said(reason: str) -> int:
+    click.echo(reason, err=True)
+    return EXIT_NOT_SUCCEEDED
+
+
+def _obstacle(workspace: Workspace, record: ExecutionRecord) -> str | None:
+    """Why an execution cannot be resumed; None if it can."""
     if record.status != "RUNNING":
         hint = "" if record.status == "SUCCEEDED" else f" `asl-runner redrive {record.name}` goes on with it."
-        raise UsageError(f"{record.name} has ended: {record.status}.{hint}")
+        return f"{record.name} has ended: {record.status}.{hint}"
     if not workspace.store.is_orphaned(record):
-        raise UsageError(f"{record.name} runs in process {record.pid}.")
+        return f"{record.name} runs in process {record.pid}."
     if record.type == "EXPRESS":
-        raise UsageError(
+        return (
             f"{record.name} is an Express execution: nothing of it is kept for sure, so it cannot go on. "
             f"`asl-runner stop {record.name}` ends it."
         )
     if record.map_run_arn is not None:
-        raise UsageError(f"{record.name} is a child of a distributed Map and goes on with the execution that has it.")
+        return f"{record.name} is a child of a distributed Map and goes on with the execution that has it."
     if "answered" in run_with(record):
-        raise UsageError(
-            f"The tasks of {record.name} were answered by the program that ran it, so it cannot go on here."
-        )
+        return f"The tasks of {record.name} were answered by the program that ran it, so it cannot go on here."
+    return None
 
 
 def _go_on(request: ResumeRequest, record: ExecutionRecord) -> int:
