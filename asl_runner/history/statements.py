@@ -90,6 +90,8 @@ KEY = "SELECT id FROM executions WHERE arn = :arn"
 
 RUNNING_KEY = "SELECT id FROM executions WHERE arn = :arn AND status = 'RUNNING'"
 
+OWNER = "SELECT owner FROM executions WHERE arn = :arn"
+
 EVENT_COUNT = "SELECT last FROM segments WHERE execution = :execution ORDER BY first DESC LIMIT 1"
 
 ADD_SEGMENT = "INSERT INTO segments (execution, first, last, events) VALUES (:execution, :first, :last, :events)"

@@ -314,9 +314,13 @@ class Store:
         if not self.is_orphaned(record):
             return False
         stop = time.time()
-        return (
-            self._writing().call(lambda connection: orphans.abort(connection, record.arn, stop, error, cause)).result()
-        )
+
+        def abort(connection: sqlite3.Connection) -> bool:
+            # Another process may have taken it over since that was asked.
+            held = connection.execute(statements.OWNER, {"arn": record.arn}).fetchone()
+            return held == (record.owner,) and orphans.abort(connection, record.arn, stop, error, cause)
+
+        return self._writing().call(abort).result()
 
     def is_orphaned(self, record: ExecutionRecord) -> bool:
         """RUNNING by the record, but the process that ran it is gone."""

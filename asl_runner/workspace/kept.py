@@ -78,9 +78,7 @@ class KeptExecutions:
         if record.stop is not None:
             return False
         store = self._store_to_write()
-        if store.is_orphaned(record):
-            return store.abort_orphan(record, error, cause)
-        return store.request_stop(record.arn, error, cause)
+        return store.abort_orphan(record, error, cause) or store.request_stop(record.arn, error, cause)
 
     def close(self) -> None:
         """Writes what is waiting and lets go of the database."""

@@ -180,6 +180,17 @@ async def test_an_orphan_is_told_and_ended(tmp_path: Path) -> None:
         assert (last.id, last.previous, last.type, last.details) == (3, 0, "ExecutionAborted", {"error": "Operator"})
 
 
+async def test_an_orphan_somebody_has_taken_over_meanwhile_is_not_ended(tmp_path: Path) -> None:
+    path = tmp_path / "workspace.db"
+    with Store.open(path) as runner:
+        record = runner.create_execution(execution("one"))
+    with Store.open(path) as other, Store.open(path) as another:
+        assert await other.claim_orphan(record) is not None
+        assert not another.abort_orphan(record)
+        assert await another.claim_orphan(record) is None
+        assert another.execution(record.arn).status == "RUNNING"
+
+
 async def test_more_than_may_wait_is_taken_all_the_same(store: Store) -> None:
     arn = store.create_execution(execution("one")).arn
     journal = store.journal(arn)
