@@ -162,8 +162,25 @@ class Store:
         """
         claimed = self._owned(record)
         parameters = {"arn": record.arn, "before": record.owner, "owner": claimed.owner, "pid": claimed.pid}
-        taken = await self._writing().ask(lambda tables: tables.execute(statements.CLAIM, parameters).rowcount)
-        return claimed if taken == 1 else None
+        taken = False
+
+        def take(tables: sqlite3.Connection) -> None:
+            nonlocal taken
+            taken = tables.execute(statements.CLAIM, parameters).rowcount == 1
+
+        def give_back(tables: sqlite3.Connection) -> None:
+            if taken:
+                back = {"arn": record.arn, "before": claimed.owner, "owner": record.owner, "pid": record.pid}
+                tables.execute(statements.CLAIM, back)
+
+        writer = self._writing()
+        try:
+            await writer.ask(take)
+        except BaseException:
+            # Cancelled, it is taken all the same: nobody here would run it, and nobody else could take it over.
+            writer.call(give_back)
+            raise
+        return claimed if taken else None
 
     def import_execution(self, record: ExecutionRecord, events: Sequence[Event], *, replace: bool = False) -> None:
         """Keeps an execution of elsewhere that has ended, with its whole history; from any thread.

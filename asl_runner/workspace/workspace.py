@@ -196,13 +196,15 @@ class Workspace(KeptExecutions):
             return None
         # Before it is taken over: what cannot be read is not to be this process's then.
         restored = await asyncio.to_thread(standing, store, record, machine)
+        ticking = clock or _clock("real", last_moment(store, record))
+        pipeline = None
+        if around is None and (self.directory / "pipelines").is_dir():
+            pipeline = self.pipelines.of(record)
         claimed = await store.claim_orphan(record)
         if claimed is None:
             return None
-        if around is None and (self.directory / "pipelines").is_dir():
-            pipeline = self.pipelines.of(claimed)
-            around = None if pipeline is None else self.pipelines.again(pipeline)
-        ticking = clock or _clock("real", last_moment(store, claimed))
+        if pipeline is not None:
+            around = self.pipelines.again(pipeline)
         return self._run(machine, input, claimed, ticking, observers, restored, mocks, around)
 
     async def restart(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,6 +190,28 @@ async def test_an_orphan_somebody_has_taken_over_meanwhile_is_not_ended(tmp_path
         assert not another.abort_orphan(record)
         assert await another.claim_orphan(record) is None
         assert another.execution(record.arn).status == "RUNNING"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_an_orphan_stays_one_when_taking_it_over_is_cancelled(tmp_path: Path, ours: bool) -> None:
+    path = tmp_path / "workspace.db"
+    with Store.open(path) as runner:
+        record = runner.create_execution(execution("one"))
+    with Store.open(path) as store:
+        if ours:
+            # Somebody else in this process was faster: it stays with that.
+            assert await store.claim_orphan(record) is not None
+        written = threading.Event()
+        blocked = asyncio.create_task(store.change(lambda tables: written.wait()))
+        claiming = asyncio.create_task(store.claim_orphan(record))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await claiming
+        written.set()
+        await blocked
+        await store.change(lambda tables: None)
+        assert store.is_orphaned(store.execution(record.arn)) is not ours
 
 
 async def test_more_than_may_wait_is_taken_all_the_same(store: Store) -> None:
