@@ -158,19 +158,10 @@ async def test_the_tree_of_a_redrive_has_what_was_before(tmp_path: Path) -> None
         assert words in drawn
 
 
-def test_trials_are_a_table(tmp_path: Path) -> None:
+def test_trials_are_a_table() -> None:
     stream = Terminal()
-    scheduled = {
-        "resourceType": "sagemaker",
-        "resource": "createHyperParameterTuningJob.sync",
-        "parameters": b'{"HyperParameterTuningJobName":"tune"}',
-    }
-    events = [
-        Event(1, 0, 0.0, "ExecutionStarted", {"input": b"{}"}),
-        Event(2, 0, 0.0, "TaskStateEntered", {"name": "Tune", "input": b"{}"}),
-        Event(3, 2, 0.0, "TaskScheduled", scheduled),
-        Event(4, 3, 0.0, "TaskStarted", {"resourceType": "sagemaker", "resource": scheduled["resource"]}),
-    ]
+    begun = {"resourceType": "sagemaker", "resource": "createHyperParameterTuningJob.sync"}
+    events = [*job_events("HyperParameterTuning", "tune"), Event(4, 3, 0.0, "TaskStarted", begun)]
     trials = tuple(
         TrialProgress(
             name=f"tune-00{number}-abc",
@@ -185,18 +176,7 @@ def test_trials_are_a_table(tmp_path: Path) -> None:
         )
         for number, (status, value) in enumerate([("Completed", 0.25), ("InProgress", None)], start=1)
     )
-    job = JobProgress(
-        kind="tuning",
-        name="tune",
-        status="InProgress",
-        secondary_status="",
-        created=0.0,
-        ended=None,
-        failure_reason=None,
-        objective="validation:rmse",
-        total=2,
-        trials=trials,
-    )
+    job = tuning(*trials)
     asked: list[tuple[str, str]] = []
 
     def jobs(kind: str, name: str) -> JobProgress:
@@ -223,12 +203,10 @@ def test_trials_are_a_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("virtual", [False, True])
 def test_trials_are_told_in_time_before_what_follows_them(virtual: bool) -> None:
-    request = b'{"HyperParameterTuningJobName":"tune"}'
-    scheduled = {"resourceType": "sagemaker", "resource": "createHyperParameterTuningJob.sync", "parameters": request}
     began = [
         Event(1, 0, 100.0, "ExecutionStarted", {"input": b"{}"}),
         Event(2, 0, 100.0, "TaskStateEntered", {"name": "Tune", "input": b"{}"}),
-        Event(3, 2, 100.0, "TaskScheduled", scheduled),
+        Event(3, 2, 100.0, "TaskScheduled", scheduled("HyperParameterTuning", "tune")),
         Event(4, 2, 101.0, "TaskStateEntered", {"name": "Beside", "input": b"{}"}, "Both:0.1"),
     ]
     rest = [
@@ -347,15 +325,35 @@ def test_a_distributed_map_tells_how_its_items_stand(monkeypatch: pytest.MonkeyP
     assert "0 of 0" not in live.getvalue()
 
 
-def training_events() -> list[Event]:
-    """A Task that awaits the training job `fit`."""
-    request = b'{"TrainingJobName":"fit"}'
-    scheduled = {"resourceType": "sagemaker", "resource": "createTrainingJob.sync", "parameters": request}
+def scheduled(kind: str, name: str) -> dict[str, Any]:
+    """The details of an event that asks for a job."""
+    parameters = f'{{"{kind}JobName":"{name}"}}'.encode()
+    return {"resourceType": "sagemaker", "resource": f"create{kind}Job.sync", "parameters": parameters}
+
+
+def job_events(kind: str, name: str) -> list[Event]:
+    """A Task that awaits a job."""
     return [
         Event(1, 0, 0.0, "ExecutionStarted", {"input": b"{}"}),
         Event(2, 0, 0.0, "TaskStateEntered", {"name": "Fit", "input": b"{}"}),
-        Event(3, 2, 0.0, "TaskScheduled", scheduled),
+        Event(3, 2, 0.0, "TaskScheduled", scheduled(kind, name)),
     ]
+
+
+def tuning(*trials: TrialProgress) -> JobProgress:
+    """The tuning job `tune`, of two trials."""
+    return JobProgress(
+        kind="tuning",
+        name="tune",
+        status="InProgress",
+        secondary_status="",
+        created=0.0,
+        ended=None,
+        failure_reason=None,
+        objective="validation:rmse",
+        total=2,
+        trials=trials,
+    )
 
 
 def fitting(values: Sequence[float], ended: float | None = None) -> JobProgress:
@@ -378,7 +376,7 @@ def test_a_metric_has_a_curve_in_the_tree(encoding: str, curve: str) -> None:
     stream = Terminal()
     stream.encoding = encoding
     progress = LiveProgress(stream, lambda kind, name: fitting([3.0, 2.0, 1.0]), virtual=True)
-    progress.feed(training_events())
+    progress.feed(job_events("Training", "fit"))
     progress.finish()
     drawn = stream.getvalue()
     for words in ("Training", "train:rmse 1", curve):
@@ -390,7 +388,7 @@ def test_lines_tell_metrics_now_and_then_and_at_the_end(monkeypatch: pytest.Monk
     shown = [fitting([3.0])]
     lines = io.StringIO()
     progress = PlainProgress(lines, lambda kind, name: shown[-1])
-    progress.feed(training_events())
+    progress.feed(job_events("Training", "fit"))
     progress.draw()
     shown.append(fitting([3.0, 2.0]))
     progress.draw()  # Too soon.
@@ -404,8 +402,6 @@ def test_lines_tell_metrics_now_and_then_and_at_the_end(monkeypatch: pytest.Monk
 
 
 def test_a_trial_has_a_curve_of_its_objective() -> None:
-    request = b'{"HyperParameterTuningJobName":"tune"}'
-    scheduled = {"resourceType": "sagemaker", "resource": "createHyperParameterTuningJob.sync", "parameters": request}
     trial = TrialProgress(
         name="tune-001-abc",
         number=1,
@@ -418,22 +414,9 @@ def test_a_trial_has_a_curve_of_its_objective() -> None:
         started=1.0,
         ended=None,
     )
-    tuning = JobProgress(
-        kind="tuning",
-        name="tune",
-        status="InProgress",
-        secondary_status="",
-        created=0.0,
-        ended=None,
-        failure_reason=None,
-        objective="validation:rmse",
-        total=2,
-        trials=(trial,),
-    )
     stream = Terminal()
-    progress = LiveProgress(stream, lambda kind, name: tuning, virtual=True)
-    first, second, _ = training_events()
-    progress.feed([first, second, Event(3, 2, 0.0, "TaskScheduled", scheduled)])
+    progress = LiveProgress(stream, lambda kind, name: tuning(trial), virtual=True)
+    progress.feed(job_events("HyperParameterTuning", "tune"))
     progress.finish()
     row = next(line for line in stream.getvalue().splitlines() if "001-abc" in line)
     assert "█▅▁" in row
