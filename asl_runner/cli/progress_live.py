@@ -111,7 +111,7 @@ class LiveProgress:
             self._latest = events[-1].time
 
     def catch_up(self, events: Sequence[Event]) -> None:
-        self._tracker.feed(events)
+        self.feed(events)
 
     def draw(self) -> None:
         if self._tracker.start is None:

@@ -95,7 +95,9 @@ class PlainProgress:
         self._subject = (machine, f" as {name}" + (f" ({where})" if where else ""))
 
     def catch_up(self, events: Sequence[Event]) -> None:
+        self._names.feed(events)
         for event in events:
+            self._latest = event.time
             self._take(event, event.type, event.details or {})
         self._lines, self._dropped = [], 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from asl_runner.cli.format import duration, reason
 from asl_runner.cli.progress import choose_style
@@ -399,6 +400,33 @@ def test_lines_tell_metrics_now_and_then_and_at_the_end(monkeypatch: pytest.Monk
     progress.finish()
     told = [line.partition("  ")[2] for line in lines.getvalue().splitlines() if "rmse" in line]
     assert told == ["fit  Training  train:rmse=3", "fit  Training  train:rmse=2", "fit  Completed  train:rmse=1.5"]
+
+
+def test_jobs_of_visits_begun_before_are_told_each_by_itself() -> None:
+    entered = {"name": "Fit", "input": b"{}"}
+    past = [
+        Event(1, 0, 5.0, "ExecutionStarted", {"input": b"{}"}),
+        Event(2, 0, 5.0, "ParallelStateEntered", {"name": "Both", "input": b"{}"}),
+        Event(3, 2, 5.0, "ParallelStateStarted"),
+        *(Event(4 + index, 3, 5.0, "TaskStateEntered", entered, f"Both:0.{index}") for index in range(2)),
+    ]
+    again = [
+        Event(6 + index, 4 + index, 6.0, "TaskScheduled", scheduled("Training", f"fit-{index}"), f"Both:0.{index}")
+        for index in range(2)
+    ]
+
+    def jobs(kind: str, name: str) -> JobProgress:
+        return structs.replace(fitting([3.0]), name=name)
+
+    lines, tree = io.StringIO(), Terminal()
+    plain, live = PlainProgress(lines, jobs, virtual=True), LiveProgress(tree, jobs, virtual=True)
+    for progress in (plain, live):
+        progress.catch_up(past)
+        progress.feed(again)
+        progress.finish()
+    told = [line.partition("  ")[2] for line in lines.getvalue().splitlines() if "rmse" in line]
+    assert told == ["fit-0  Training  train:rmse=3", "fit-1  Training  train:rmse=3"]
+    assert tree.getvalue().rpartition("\r")[2].count("train:rmse 3") == 2
 
 
 def test_a_trial_has_a_curve_of_its_objective() -> None:
