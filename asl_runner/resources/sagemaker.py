@@ -43,6 +43,7 @@ OPTIMIZED = frozenset(
 
 _ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+_MISSING = frozenset({"ResourceNotFound", "ValidationException"})
 _SPOILED_LOOKS = 20
 """So many looks at a job in a row may be spoiled; about ten minutes on AWS."""
 _SKEW = 2.0
@@ -103,7 +104,7 @@ class SageMakerTasks:
         request = await asyncio.to_thread(_checked, call.input, operation, _optimized_error)
         name = {job.name: request[job.name]}
 
-        before = await self._before(call, job, name)
+        before = await self._before(call, job, request)
 
         async def ended(answer: dict[str, Any]) -> dict[str, Any]:
             if call.submitted_before is None:
@@ -112,13 +113,11 @@ class SageMakerTasks:
 
         creation = _ask(method, request, _optimized_error) if before is None else known(before)
         document = await followed(creation, ended, lambda answer: self._stop(job, name))
-        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
-        result = {**_json(document, _epoch_milliseconds), "Tags": tags}
         if document[job.status] != "Completed":
-            raise TaskFailed(TASK_FAILED, msgspec.json.encode(result).decode())
-        return result
+            raise _job_failed(document, request)
+        return _result(document, request)
 
-    async def _before(self, call: TaskCall, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any] | None:
+    async def _before(self, call: TaskCall, job: _JobCalls, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer to the creation of a job that a process asked for which died since; None to ask for it now.
 
         Raises `TaskLost` for one that was created and is gone, or was ended with that process.
@@ -126,56 +125,47 @@ class SageMakerTasks:
         if call.going_on is None:
             return None
         try:
-            document = await self._described(job, name)
-        except _Passing:
-            raise
-        except TaskFailed:
+            document = await self._described(job, {job.name: request[job.name]})
+        except _Missing:
             document = None
         is_submitted = call.submitted_before is not None
         if document is None or document.get("FailureReason") == orphans.REASON:
             if is_submitted:
-                shown = None if document is None else msgspec.json.encode(_json(document, _epoch_milliseconds)).decode()
-                raise TaskLost(None if shown is None else TaskFailed(TASK_FAILED, shown))
+                raise TaskLost(None if document is None else _job_failed(document, request))
             return None
-        if not is_submitted and _seconds(document["CreationTime"]) < call.going_on.scheduled - _SKEW:
+        if not is_submitted and document["CreationTime"].timestamp() < call.going_on.scheduled - _SKEW:
             return None  # Somebody's else: creating it says that the name is taken.
         arn = job.name.removesuffix("Name") + "Arn"
         return {arn: document[arn]}
 
-    async def _described(self, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any]:
-        """One look at a job, taken again while something passing spoils it. Raises `TaskFailed`."""
-        for attempt in range(_SPOILED_LOOKS):
-            try:
-                return await _ask(getattr(self._client, job.describe), name, _optimized_error)
-            except _Passing:
-                if attempt == _SPOILED_LOOKS - 1:
-                    raise
-                await asyncio.sleep(self._interval * min(2**attempt, 6))
-        raise AssertionError("a look is taken or refused")
-
     async def _ended(self, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any]:
-        """The Describe document of the job once it has ended.
+        """The Describe document of the job once it has ended."""
+        began = time.monotonic()
+        while True:
+            document = await self._described(job, name)
+            await asyncio.to_thread(self._seen, job.name, document)
+            if document[job.status] in _ENDED:
+                return document
+            await asyncio.sleep(min(max(self._interval, (time.monotonic() - began) / 20), self._interval * 6))
+
+    async def _described(self, job: _JobCalls, name: Mapping[str, str]) -> dict[str, Any]:
+        """The Describe document of the job. Raises `TaskFailed`.
 
         A look that is throttled, or that a passing trouble of the service or the connection spoils, is taken again a
         while later: the job goes on meanwhile.
         """
-        describe = getattr(self._client, job.describe)
-        began, spoiled = time.monotonic(), 0
+        spoiled = 0
         while True:
             try:
-                document = await _ask(describe, name, _optimized_error)
+                document = await _ask(getattr(self._client, job.describe), name, _optimized_error)
             except _Passing:
                 spoiled += 1
                 if spoiled == _SPOILED_LOOKS:
                     raise
+                await asyncio.sleep(self._interval * min(2**spoiled, 6))
             else:
-                spoiled = 0
                 document.pop("ResponseMetadata", None)
-                await asyncio.to_thread(self._seen, job.name, document)
-                if document[job.status] in _ENDED:
-                    return document
-            elapsed = time.monotonic() - began
-            await asyncio.sleep(min(max(self._interval, elapsed / 20) * 2**spoiled, self._interval * 6))
+                return document
 
     async def _stop(self, job: _JobCalls, name: Mapping[str, str]) -> None:
         for attempt in range(_STOPS):
@@ -230,6 +220,10 @@ class _Passing(TaskFailed):
     """The API asked to come back later, had a trouble of its own, or could not be reached."""
 
 
+class _Missing(TaskFailed):
+    """What was asked for does not exist; SageMaker says so of jobs as it does of a wrong request."""
+
+
 _ErrorNames = Callable[[str, str, int, str], TaskFailed]
 
 
@@ -249,8 +243,11 @@ async def _ask(
                 metadata.get("HTTPStatusCode", 400),
                 metadata.get("RequestId") or str(uuid4()),
             )
-            passing = code in _BUSY or metadata.get("HTTPStatusCode", 400) >= 500
-            raise (_Passing(refused.error, refused.cause) if passing else refused) from error
+            if code in _BUSY or metadata.get("HTTPStatusCode", 400) >= 500:
+                raise _Passing(refused.error, refused.cause) from error
+            if code in _MISSING:
+                raise _Missing(refused.error, refused.cause) from error
+            raise refused from error
         if type(error).__module__.startswith(("botocore", "urllib3")):
             raise _Passing("SageMaker.SdkClientException", str(error)) from error
         raise
@@ -325,6 +322,16 @@ def _recased(value: Any, shape: Any) -> Any:
     return value
 
 
+def _result(document: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Json]:
+    """The Describe document of a job as its task gives it: with the tags of its request."""
+    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or ()}
+    return {**_json(document, _epoch_milliseconds), "Tags": tags}
+
+
+def _job_failed(document: Mapping[str, Any], request: Mapping[str, Any]) -> TaskFailed:
+    return TaskFailed(TASK_FAILED, msgspec.json.encode(_result(document, request)).decode())
+
+
 def _submitted(response: Mapping[str, Any]) -> dict[str, Json]:
     """An answer of the API as Step Functions shows it (recorded for other services)."""
     answer = {key: value for key, value in response.items() if key != "ResponseMetadata"}
@@ -356,10 +363,6 @@ def _json(value: Any, timestamp: Callable[[datetime], Json]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_json(item, timestamp) for item in value]
     return timestamp(value) if isinstance(value, datetime) else value
-
-
-def _seconds(time_: datetime | float) -> float:
-    return time_.timestamp() if isinstance(time_, datetime) else time_
 
 
 def _epoch_milliseconds(time_: datetime) -> int:

@@ -15,8 +15,9 @@ import pytest
 from asl_runner.definition.resource import parse_resource
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.integration import request
-from asl_runner.interpreter.ports import ExecutionInfo, TaskCall, TaskFailed
+from asl_runner.interpreter.ports import ExecutionInfo, GoingOn, TaskCall, TaskFailed, TaskLost
 from asl_runner.resources.sagemaker import SageMakerTasks
+from asl_runner.sagemaker import orphans
 from asl_runner.sagemaker.client import LocalSageMaker
 from asl_runner.storage.buckets import Buckets
 
@@ -298,3 +299,60 @@ async def test_boto3s_client_is_driven_the_same_way() -> None:
         error, cause = await failure(SageMakerTasks(real), call("createTrainingJob.sync", training("cloud")))
         assert error == "SageMaker.ResourceLimitExceededException"
         assert "Error Code: ResourceLimitExceeded" in cause
+
+
+@pytest.mark.parametrize("submitted", [None, {"TrainingJobArn": "arn"}])
+async def test_a_look_that_is_refused_does_not_say_that_a_job_is_gone(submitted: Json) -> None:
+    boto3 = pytest.importorskip("boto3")
+    from botocore.stub import Stubber
+
+    real = boto3.client("sagemaker", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    asked = call("createTrainingJob.sync", training("cloud"))
+    asked.going_on = GoingOn(submitted=submitted, scheduled=0.0)
+    with Stubber(real) as stub:
+        stub.add_client_error("describe_training_job", "ExpiredTokenException", "The security token is expired")
+        error, cause = await failure(SageMakerTasks(real), asked)
+    assert error == "SageMaker.AmazonSageMakerException"
+    assert "Error Code: ExpiredTokenException" in cause
+
+
+async def test_a_job_that_is_gone_is_lost() -> None:
+    boto3 = pytest.importorskip("boto3")
+    from botocore.stub import Stubber
+
+    real = boto3.client("sagemaker", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    asked = call("createTrainingJob.sync", training("cloud"))
+    asked.going_on = GoingOn(submitted={"TrainingJobArn": "arn"}, scheduled=0.0)
+    with Stubber(real) as stub:
+        stub.add_client_error("describe_training_job", "ValidationException", "Requested resource not found.")
+        with pytest.raises(TaskLost) as lost:
+            await SageMakerTasks(real)(asked)
+    assert lost.value.failure is None
+
+
+async def test_the_failure_of_a_job_lost_with_its_process_is_that_of_any_job(client: LocalSageMaker) -> None:
+    client.create_training_job(**training("left"))
+    while client.describe_training_job(TrainingJobName="left")["TrainingJobStatus"] != "Completed":
+        await asyncio.sleep(0.02)
+    asked = call("createTrainingJob.sync", {**training("left"), "Tags": [{"Key": "team", "Value": "data"}]})
+    asked.going_on = GoingOn(submitted={"TrainingJobArn": "arn"}, scheduled=0.0)
+    with pytest.raises(TaskLost) as lost:
+        await SageMakerTasks(_Lost(client))(asked)
+    assert lost.value.failure is not None
+    document = json.loads(lost.value.failure.cause or "")
+    assert document["Tags"]["team"] == "data"
+    assert "ResponseMetadata" not in document
+
+
+class _Lost:
+    """A client whose training jobs have ended with their process."""
+
+    def __init__(self, client: LocalSageMaker) -> None:
+        self._client = client
+
+    def describe_training_job(self, **request: Any) -> dict[str, Any]:
+        document = self._client.describe_training_job(**request)
+        return {**document, "TrainingJobStatus": "Failed", "FailureReason": orphans.REASON}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
