@@ -18,7 +18,7 @@ from asl_runner.resources.aws.answers import json_or_text
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.http_client import Answer
 from asl_runner.resources.kubernetes_api import Cluster, Job, called, job_of
-from asl_runner.resources.started import followed
+from asl_runner.resources.started import followed, known
 
 _BUSY = "EKS.429"
 """Too many requests: a look at a job is made again."""
@@ -43,13 +43,13 @@ class KubernetesTasks:
             return shown(await self._clients.run(lambda: cluster.ask(*request)))
         job = job_of(call.input)
         cluster = Cluster.of(call.input, self._clients)
-        starting = self._clients.run(lambda: cluster.ask("POST", job.collection, {}, job.body))
         if call.resource.pattern != "sync":
-            return shown(await starting)
+            return await self._start(cluster, job)
+        before = call.submitted_before
         ended = await followed(
-            starting,
-            lambda answer: self._submitted(call, cluster, job, answer),
-            lambda answer: self._delete(cluster, job, answer),
+            known(before) if isinstance(before, dict) else self._start(cluster, job),
+            lambda started: self._submitted(call, cluster, job, started),
+            lambda started: self._delete(cluster, job, started),
         )
         if job.logs is not None:
             logs = await self._logs(cluster, job.namespace, _name(ended), job.logs, raw=job.raw)
@@ -58,10 +58,15 @@ class KubernetesTasks:
             raise TaskFailed(TASK_FAILED, compact(ended))
         return ended
 
-    async def _submitted(self, call: TaskCall, cluster: Cluster, job: Job, answer: Answer) -> dict[str, Any]:
-        """The job that was just started, once it has ended."""
-        call.submitted(shown(answer))
-        return await self._ended(cluster, f"{job.collection}/{_name(_document(answer))}")
+    async def _start(self, cluster: Cluster, job: Job) -> dict[str, Json]:
+        """The answer to the job's creation."""
+        return shown(await self._clients.run(lambda: cluster.ask("POST", job.collection, {}, job.body)))
+
+    async def _submitted(self, call: TaskCall, cluster: Cluster, job: Job, started: dict[str, Json]) -> dict[str, Any]:
+        """The job that was started, once it has ended."""
+        if call.submitted_before is None:
+            call.submitted(started)
+        return await self._ended(cluster, _path(job, started))
 
     async def _ended(self, cluster: Cluster, path: str) -> dict[str, Any]:
         began = time.monotonic()
@@ -76,8 +81,8 @@ class KubernetesTasks:
                     raise
             await asyncio.sleep(min(max(first, (time.monotonic() - began) / 10), longest))
 
-    async def _delete(self, cluster: Cluster, job: Job, answer: Answer) -> None:
-        path = f"{job.collection}/{_name(_document(answer))}"
+    async def _delete(self, cluster: Cluster, job: Job, started: dict[str, Json]) -> None:
+        path = _path(job, started)
         with_pods = {"propagationPolicy": ["Foreground"]}
         await self._clients.run(lambda: cluster.ask("DELETE", path, with_pods))
 
@@ -118,8 +123,16 @@ def shown(answer: Answer) -> dict[str, Json]:
     }
 
 
+def _path(job: Job, started: dict[str, Json]) -> str:
+    """Where the API has a job, by the answer to its creation: the API may have drawn its name."""
+    return f"{job.collection}/{_name(_object(started['ResponseBody']))}"
+
+
 def _document(answer: Answer) -> dict[str, Any]:
-    found = json_or_text(answer.body.decode(errors="replace"))
+    return _object(json_or_text(answer.body.decode(errors="replace")))
+
+
+def _object(found: Json) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise TaskFailed("EKS.SdkClientException", "The Kubernetes API answered with what is no object of Kubernetes.")
     return found

@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from asl_runner.interpreter.ports import TaskCall, TaskFailed
+from asl_runner.interpreter.ports import GoingOn, TaskCall, TaskFailed
 from asl_runner.resources.aws.clients import AwsClients
 from asl_runner.resources.kubernetes_api import AUTHORITY_VARIABLE, ENDPOINT_VARIABLE, TOKEN_VARIABLE
 from asl_runner.resources.optimized_tasks import OptimizedTasks
@@ -218,6 +218,27 @@ async def test_a_job_that_fails_is_the_cause(tasks: OptimizedTasks, task: Make, 
     cause = json.loads(failed.cause or "")
     assert cause["status"] == {"conditions": [{"type": "Failed", "status": "True"}]}
     assert "logs" not in cause
+
+
+async def test_a_job_whose_process_died_is_waited_for(
+    tasks: OptimizedTasks, task: Make, cluster: dict[str, Any]
+) -> None:
+    drawn = job("kept-x7k2p", "Complete")
+    Kubernetes.jobs["kept-x7k2p"] = drawn
+    answer = {"ResponseBody": drawn, "StatusCode": 201}
+    asked = {**job("", "Complete"), "metadata": {"generateName": "kept-"}}
+    submitted: list[Any] = []
+    call = task(
+        "eks:runJob.sync",
+        {**cluster, "Namespace": "work", "Job": asked},
+        going_on=GoingOn(submitted=answer, scheduled=0.0),
+        submitted=submitted.append,
+    )
+    Kubernetes.requests.clear()
+    result = await tasks(call)
+    assert result["metadata"] == {"name": "kept-x7k2p"}
+    assert {(seen["method"], seen["path"]) for seen in Kubernetes.requests} == {("GET", f"{JOBS}/kept-x7k2p")}
+    assert not submitted
 
 
 async def test_a_task_cut_off_deletes_its_job(tasks: OptimizedTasks, task: Make, cluster: dict[str, Any]) -> None:
