@@ -158,3 +158,6 @@ def test_one_that_cannot_go_on_keeps_nobody_else_from_it(serve: Callable[..., Se
     assert ended(states, good)["output"] == "1"
     name = bad.rpartition(":")[2]
     assert f"{name} does not go on: " in again.said
+    assert states.describe_execution(executionArn=bad)["status"] == "RUNNING"
+    states.stop_execution(executionArn=bad)
+    assert states.describe_execution(executionArn=bad)["status"] == "ABORTED"

@@ -44,7 +44,7 @@ async def kept_execution(service: StepFunctions, arn: str, *, children: bool = F
     try:
         record = store.execution(arn)
         if record.status == "RUNNING" and service.workspace.running(arn) is None and store.is_orphaned(record):
-            await go_on(service, record)
+            await _try_to_go_on(service, record)
             record = store.execution(arn)
     except NotFound:
         raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'") from None
@@ -57,19 +57,26 @@ async def go_on_with_all(service: StepFunctions) -> None:
     # Together, as those that are taken over at the same time are so in one transaction.
     for first in range(0, len(found), _TOGETHER):
         some = found[first : first + _TOGETHER]
-        outcomes = await asyncio.gather(*(go_on(service, record) for record in some), return_exceptions=True)
-        for record, outcome in zip(some, outcomes, strict=True):
+        await asyncio.gather(*(_try_to_go_on(service, record) for record in some))
+        for record in some:
             if run_with(record) and record.type != "EXPRESS":
                 _log.warning("%s was run with options: asl-runner resume %s goes on with it.", record.name, record.name)
-            elif isinstance(outcome, AslRunnerError):
-                _log.warning("%s does not go on: %s", record.name, outcome)
-            elif isinstance(outcome, Exception):
-                _log.error("A defect in asl_runner keeps %s from going on", record.name, exc_info=outcome)
-            elif outcome is not None:
-                raise outcome
 
 
-async def go_on(service: StepFunctions, record: ExecutionRecord) -> None:
+async def _try_to_go_on(service: StepFunctions, record: ExecutionRecord) -> None:
+    """`_go_on`; what keeps an execution from it is logged, and keeps nobody from looking at it, stopping it, or others.
+
+    It can be tried again: what could not be read is still nobody's.
+    """
+    try:
+        await _go_on(service, record)
+    except AslRunnerError as problem:
+        _log.warning("%s does not go on: %s", record.name, problem)
+    except Exception:  # noqa: BLE001 - told where it can be seen to; whoever asks gets the execution as it is
+        _log.exception("A defect in asl_runner keeps %s from going on", record.name)
+
+
+async def _go_on(service: StepFunctions, record: ExecutionRecord) -> None:
     """Has an execution whose process is gone go on, unless that was run with what this process does not know.
 
     One of a map run does with its parent; an Express one, of which nothing is kept for sure, has ended.
