@@ -49,8 +49,9 @@ class RemoteJobs:
         kind = JOBS[name_member].directory
         job = (kind, str(document[name_member]))
         log = self._read.get(job)
-        if kind in LOG_GROUPS:
-            log = self._read.get(job) or self._read.setdefault(job, _Log(LOG_GROUPS[kind], job[1], _metrics(document)))
+        if log is None and kind in LOG_GROUPS:
+            log = self._read[job] = _Log(LOG_GROUPS[kind], job[1], _metrics(document))
+        if log is not None:
             log.read_on(self._logs())
         with self._lock:
             self._known[job] = _progress(kind, name_member, document, log)
