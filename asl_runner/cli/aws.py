@@ -12,6 +12,10 @@ def stepfunctions(arn: str, endpoint_url: str | None) -> object:
         raise UsageError(f"On AWS an execution is known by its ARN, arn:aws:states:REGION:ACCOUNT:execution:...: {arn}")
     try:
         import boto3
+        from botocore.exceptions import BotoCoreError
     except ImportError:
         raise UsageError("Reading from AWS needs boto3: pip install 'asl-runner[aws]'.") from None
-    return boto3.client("stepfunctions", region_name=parts[3], endpoint_url=endpoint_url)
+    try:
+        return boto3.client("stepfunctions", region_name=parts[3], endpoint_url=endpoint_url)
+    except (BotoCoreError, ValueError) as problem:
+        raise UsageError(f"AWS cannot be asked: {problem}") from None

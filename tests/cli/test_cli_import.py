@@ -166,6 +166,32 @@ def test_what_is_missing_is_said(failed: Path) -> None:
     assert "is an Express execution: Step Functions keeps no history of those." in express.stderr
 
 
+@pytest.mark.parametrize("command", ["import", "record"])
+@pytest.mark.parametrize(
+    ("settings", "url", "message"),
+    [
+        ({}, "http://127.0.0.1:9", "cannot be read: Unable to locate credentials"),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}, "http://127.0.0.1:9", "Could not connect"),
+        ({}, "nowhere", "AWS cannot be asked: Invalid endpoint: nowhere"),
+        ({"AWS_PROFILE": "none"}, "http://127.0.0.1:9", "The config profile (none) could not be found"),
+    ],
+)
+def test_where_aws_cannot_be_asked_it_is_said_why(
+    tmp_path: Path, command: str, settings: dict[str, str], url: str, message: str
+) -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:execution:m:a"
+    alone = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1", "HOME": str(tmp_path)}
+    refused = subprocess.run(
+        [sys.executable, "-m", "asl_runner", command, arn, "--endpoint-url", url],
+        cwd=tmp_path,
+        env={**environment(), **alone, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr
+
+
 class Aws:
     """A served workspace that stands for AWS."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +27,16 @@ def from_api(states: Any, arn: str, *, children: bool = True) -> Fixture:
     """Records an execution by its ARN, every page of its history and the `children` of its distributed Maps included.
 
     `states` is a boto3 client of Step Functions. Raises `NotFound`, and `UsageError` for one that still runs, that is
-    Express, or whose data the API no longer gives.
+    Express, or whose data the API no longer gives, and where the API refuses to answer or cannot be asked.
     """
     if arn.split(":")[5:6] == ["express"]:
         raise UsageError(f"{arn} is an Express execution: Step Functions keeps no history of those.")
-    described = _described(states, arn)
+    with _asking_for(arn):
+        return _read(states, arn, children=children)
+
+
+def _read(states: Any, arn: str, *, children: bool) -> Fixture:
+    described = states.describe_execution(executionArn=arn)
     if described["status"] in ("RUNNING", "PENDING_REDRIVE"):
         raise UsageError(f"{arn} is {described['status']}; it can be read when it has ended.")
     if "input" not in described:
@@ -59,17 +65,20 @@ def from_api(states: Any, arn: str, *, children: bool = True) -> Fixture:
     )
 
 
-def _described(states: Any, arn: str) -> dict[str, Any]:
-    from botocore.exceptions import ClientError
+@contextmanager
+def _asking_for(arn: str) -> Iterator[None]:
+    """Says what boto3 raises in the words of the command."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        described: dict[str, Any] = states.describe_execution(executionArn=arn)
+        yield
     except ClientError as refused:
         error = refused.response["Error"]
         if error["Code"] == "ExecutionDoesNotExist":
             raise NotFound(f"There is no execution {arn} where the API was asked.") from None
         raise UsageError(f"{arn}: {error['Code']}: {error['Message']}") from None
-    return described
+    except BotoCoreError as problem:
+        raise UsageError(f"{arn} cannot be read: {problem}") from None
 
 
 def _events(states: Any, arn: str) -> Iterator[dict[str, Any]]:
