@@ -190,6 +190,17 @@ def test_serverless(tmp_path: Path) -> None:
     assert the_machine(file, stage="prod").name == "order-prod"
 
 
+def test_serverless_written_briefly_and_in_parts(tmp_path: Path) -> None:
+    brief = SERVERLESS.replace(SERVERLESS.splitlines()[1], "provider: aws").replace("self:custom.suffix", "sls:stage")
+    parts = (
+        "resources: ['${file(more.yml)}', {Resources: {Q: {Type: AWS::SQS::Queue}}}, "
+        "{Resources: {T: {Type: AWS::SNS::Topic}}}]\n"
+    )
+    machine = the_machine(write(tmp_path, "serverless.yml", brief + parts))
+    assert (machine.name, machine.functions[0].name) == ("orderdev", "shop-dev-work")
+    assert list(machine.beside) == ["Q", "T"]
+
+
 @pytest.mark.parametrize(
     "value, expected",
     [

@@ -22,18 +22,20 @@ def machines_of(
     document: Mapping[str, Any], folder: Path, names: Names, given: Mapping[str, str]
 ) -> Iterator[DeployedMachine]:
     """The state machines. `given` are the framework's options, such as `stage`. Raises `UsageError`."""
+    provider = document.get("provider") or {}
+    provider = {"name": provider} if isinstance(provider, str) else provider
     # Wherever the file deploys to, here its ARNs lead to this workspace.
-    here = {**document, "provider": {**(document.get("provider") or {}), "region": names.region}}
+    here = {**document, "provider": {**provider, "region": names.region}}
     filled = _Variables(here, names, given).filled(here)
+    provider = filled["provider"]
     service = filled.get("service")
     service = service.get("name", "service") if isinstance(service, dict) else str(service)
-    stage = given.get("stage") or (filled.get("provider") or {}).get("stage") or "dev"
+    stage = given.get("stage") or provider.get("stage") or "dev"
     functions = filled.get("functions") or {}
     if not isinstance(functions, dict):
         raise UsageError("functions: expected an object.")
     logical = {f"{_logical(name)}LambdaFunction": one for name, one in functions.items()}
-    written = (filled.get("resources") or {}).get("Resources") or {}
-    resources = {**written, **_activities(filled.get("stepFunctions") or {})}
+    resources = {**_written(filled.get("resources")), **_activities(filled.get("stepFunctions") or {})}
     template = {
         "Resources": {
             **resources,
@@ -47,10 +49,7 @@ def machines_of(
         }
     }
     resolver = Resolver(template, names, {})
-    code = tuple(
-        _function(resolver.name_of(key), one, filled.get("provider") or {}, folder, resolver)
-        for key, one in logical.items()
-    )
+    code = tuple(_function(resolver.name_of(key), one, provider, folder, resolver) for key, one in logical.items())
     by_name = {name: resolver.arn_of(key) for name, key in zip(functions, logical, strict=True)}
     beside = resources_beside({key: one for key, one in resources.items() if isinstance(one, dict)}, resolver)
     for key, machine in ((filled.get("stepFunctions") or {}).get("stateMachines") or {}).items():
@@ -62,6 +61,14 @@ def machines_of(
             functions=code,
             beside=beside,
         )
+
+
+def _written(section: Any) -> dict[str, Any]:
+    """The resources of the file's own, which may stand in a list of parts; a part in another file is not read."""
+    parts = section if isinstance(section, list) else [section]
+    return {
+        name: one for part in parts if isinstance(part, dict) for name, one in (part.get("Resources") or {}).items()
+    }
 
 
 def _activities(section: Mapping[str, Any]) -> dict[str, Any]:
