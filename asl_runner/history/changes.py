@@ -37,6 +37,19 @@ def addition(writer: Writer, record: ExecutionRecord) -> Callable[[sqlite3.Conne
     return add
 
 
+def restarting(writer: Writer, record: ExecutionRecord, old: str) -> Callable[[sqlite3.Connection], ExecutionRecord]:
+    """Puts an Express child of a map run in the place of the one with ARN `old`, whose history is given up."""
+    parameters = {**structs.asdict(record), "old": old}
+
+    def restart(connection: sqlite3.Connection) -> ExecutionRecord:
+        parameters["definition"] = _definition(writer.definitions, connection, record.definition)
+        connection.execute(statements.FORGET_EVENTS, {"arn": old})
+        connection.execute(statements.RESTART, parameters)
+        return record
+
+    return restart
+
+
 def importing(
     writer: Writer, record: ExecutionRecord, events: Sequence[Event], *, replace: bool
 ) -> Callable[[sqlite3.Connection], None]:

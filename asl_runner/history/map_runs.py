@@ -102,17 +102,6 @@ def redrive(connection: sqlite3.Connection, arn: str, time: float) -> MapRunReco
     return by_arn(connection, arn)
 
 
-def restart(connection: sqlite3.Connection, old: str, new: str, name: str, start: float) -> None:
-    """Has an Express child begin anew under another ARN, in the same place."""
-    key = "SELECT id FROM executions WHERE arn = :old"
-    connection.execute(f"DELETE FROM segments WHERE execution = ({key})", {"old": old})
-    connection.execute(
-        "UPDATE executions SET arn = :new, name = :name, start = :start, redrive_count = 0, redrive_time = NULL"
-        " WHERE arn = :old",
-        {"old": old, "new": new, "name": name, "start": start},
-    )
-
-
 def end(connection: sqlite3.Connection, arn: str, status: str, stop: float, *, written: bool) -> None:
     """Records how one ended, and whether its results were handed over."""
     connection.execute(

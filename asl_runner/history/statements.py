@@ -71,6 +71,16 @@ UPDATE executions SET status = 'RUNNING', stop = NULL, output = NULL, error = NU
 WHERE arn = :arn AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED') AND redrive_count = :count
 """
 
+RESTART = """
+UPDATE executions SET arn = :arn, name = :name, definition = :definition, input = :input, item_count = :item_count,
+    seed = :seed, settings = :settings, start = :start, owner = :owner, pid = :pid,
+    status = 'RUNNING', stop = NULL, output = NULL, error = NULL, cause = NULL,
+    stop_asked = NULL, stop_error = NULL, stop_cause = NULL
+WHERE arn = :old
+"""
+
+FORGET_EVENTS = "DELETE FROM segments WHERE execution = (SELECT id FROM executions WHERE arn = :arn)"
+
 CLAIM = """
 UPDATE executions SET owner = :owner, pid = :pid WHERE arn = :arn AND status = 'RUNNING' AND owner = :before
 """

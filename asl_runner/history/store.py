@@ -155,6 +155,13 @@ class Store:
         parameters |= {"settings": record.settings, "count": record.redrive_count}
         return self._writing().ask(changes.redriving(parameters, definition, inputs or {}))
 
+    def submit_restart(self, record: ExecutionRecord, old: str) -> asyncio.Future[ExecutionRecord]:
+        """Has this process run an Express child of a map run in the place of the one with ARN `old`.
+
+        The future gives it with its owner once committed. The history of the one before is given up.
+        """
+        return self._writing().ask(changes.restarting(self._writing(), self._owned(record), old))
+
     async def claim_orphan(self, record: ExecutionRecord) -> ExecutionRecord | None:
         """Makes an execution whose process is gone one run by this process; None if another was faster, or it ended.
 

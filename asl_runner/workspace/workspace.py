@@ -211,13 +211,7 @@ class Workspace(KeptExecutions):
         self, machine: StateMachine, input: Json, record: ExecutionRecord, old: str, *, clock: Clock
     ) -> RunningExecution:
         """Runs an Express child of a map run in the place of the one with ARN `old`, whose history is given up."""
-        from msgspec.structs import replace
-
-        from asl_runner.history import map_runs
-
-        store = self._store_to_write()
-        await store.submit_redrive(replace(record, arn=old), record.start)
-        await store.change(lambda connection: map_runs.restart(connection, old, record.arn, record.name, record.start))
+        record = await self._store_to_write().submit_restart(record, old)
         return self._run(machine, input, record, clock, ())
 
     def _run(

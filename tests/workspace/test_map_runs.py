@@ -361,6 +361,21 @@ async def test_an_execution_whose_process_is_gone_is_ended_with_its_children(wor
     assert [child.status for child in children_of(workspace)] == ["SUCCEEDED", "ABORTED"]
 
 
+async def test_an_express_child_begun_anew_belongs_to_the_process_that_runs_it(workspace: Workspace) -> None:
+    machine, record = await stopped_half_way(workspace, "EXPRESS")
+    _, cut_off = children_of(workspace)
+    gone = "UPDATE executions SET status = 'RUNNING', stop = NULL, owner = 'gone' WHERE arn = :arn"
+    await workspace.writable.change(lambda tables: tables.execute(gone, {"arn": cut_off.arn}))
+    again = await workspace.redrive(machine, json.loads(record.input), workspace.find(record.arn))
+    assert again is not None
+    while (begun := children_of(workspace)[-1]).arn == cut_off.arn:
+        await asyncio.sleep(0.01)
+    assert (begun.status, begun.owner) == ("RUNNING", workspace.find(record.arn).owner)
+    again.stop()
+    await again.result()
+    assert [child.status for child in children_of(workspace)] == ["SUCCEEDED", "ABORTED"]
+
+
 async def test_a_redrive_goes_on_also_when_too_many_had_failed(workspace: Workspace) -> None:
     machine = load(distributed(ODD_FAILS))
     running = await workspace.start(machine, [{"n": 0}, {"n": 1}, {"n": 0}], machine_name="sm", clock="virtual")
