@@ -7,7 +7,14 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO
+
+try:
+    from lzma import LZMAError
+except ImportError:  # A Python built without it opens no such archive.
+    LZMAError = OSError  # type: ignore[assignment,misc]
 
 MAX_UNZIPPED = 262_144_000
 """Bytes. Source: Lambda quotas, "Deployment package (.zip file archive) size", unzipped."""
@@ -78,7 +85,7 @@ def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, left:
         return left
     place.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(entry) as source, place.open("xb") as target:
-        while block := source.read(_BLOCK):
+        for block in _blocks(source):
             left -= len(block)
             if left < 0:
                 raise TooLarge(f"Unzipped size must be smaller than {MAX_UNZIPPED} bytes")
@@ -86,3 +93,12 @@ def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, left:
     if (entry.external_attr >> 16) & 0o111:
         place.chmod(0o755)
     return left
+
+
+def _blocks(source: IO[bytes]) -> Iterator[bytes]:
+    """What an entry holds. Raises `BadArchive` where bzip2 or LZMA have an error of their own for damaged data."""
+    try:
+        while block := source.read(_BLOCK):
+            yield block
+    except (OSError, LZMAError) as error:
+        raise BadArchive(f"the archive cannot be read: {error}") from None

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import random
 import stat
 import subprocess
 import sys
@@ -161,9 +162,22 @@ def linking(target: str) -> bytes:
     return written.getvalue()
 
 
+def damaged(compression: int) -> bytes:
+    """An archive some of whose compressed bytes are others."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", compression) as opened:
+        opened.writestr("main.py", random.Random(1).randbytes(4000))
+    content = bytearray(written.getvalue())
+    content[60:900] = bytes(840)
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     "content",
     [
+        damaged(zipfile.ZIP_DEFLATED),
+        damaged(zipfile.ZIP_BZIP2),
+        damaged(zipfile.ZIP_LZMA),
         archive({"../out.py": "x"}),
         archive({"a/../../out.py": "x"}),
         archive({"/tmp/asl-runner-out.py": "x"}),
