@@ -99,6 +99,16 @@ def test_what_record_wrote_says_it_all(failed: Path) -> None:
     assert "are for a file with a history" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("kept", "message"), [(0, "does not begin with ExecutionStarted"), (3, "The execution has not ended: its history")]
+)
+def test_what_record_wrote_is_whole(failed: Path, kept: int, message: str) -> None:
+    document = json.loads((failed / "o-7.execution.json").read_text())
+    write(failed, "cut.json", {**document, "events": document["events"][:kept]})
+    refused = asl_runner(failed, "import", "cut.json")
+    assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr
+
+
 def test_nothing_is_overwritten_unasked(failed: Path) -> None:
     assert asl_runner(failed, "import", "o-7.json", "-d", "m.asl.json").returncode == 0
     assert asl_runner(failed, "redrive", "o-7", "-q").returncode == 0

@@ -29,11 +29,7 @@ def from_history(document: object, definition: str, *, arn: str, machine_arn: st
     events = interchange.from_aws(document)
     rows = document["events"] if isinstance(document, Mapping) else document
     assert isinstance(rows, list)
-    if not events or events[0].type != "ExecutionStarted":
-        raise UsageError("The history does not begin with ExecutionStarted.")
-    first, last = events[0], events[-1]
-    if last.type not in TERMINAL:
-        raise UsageError(f"The execution has not ended: its history ends with {last.type}. Import it when it has.")
+    first, last = _first_and_last(events)
     said, ended = first.details or {}, last.details or {}
     if input is None and "input" not in said:
         raise UsageError(f"The history does not say the execution's input: {_NO_DATA}, or give it with --input.")
@@ -57,15 +53,16 @@ def from_history(document: object, definition: str, *, arn: str, machine_arn: st
 def as_kept(fixture: Fixture) -> tuple[ExecutionRecord, list[Event]]:
     """What a workspace keeps of it. It belongs to nobody's map run: by itself it can be redriven.
 
-    Raises `UsageError` for a history that lacks data or was made by another definition, `InvalidDefinition`.
+    Raises `UsageError` for a history that has not ended, lacks data or was made by another definition, and
+    `InvalidDefinition`.
     """
     for row in fixture.events:
         _check_whole(row)
     run = fixture.as_run()
     events = run.history
+    started = _first_and_last(events)[0].details or {}
     _check_states(events, fixture.definition)
     redrives = [event for event in events if event.type == "ExecutionRedriven"]
-    started = events[0].details or {}
     record = structs.replace(
         run.record,
         role_arn=started.get("roleArn", ""),
@@ -76,6 +73,16 @@ def as_kept(fixture: Fixture) -> tuple[ExecutionRecord, list[Event]]:
         redrive_time=redrives[-1].time if redrives else None,
     )
     return record, events
+
+
+def _first_and_last(events: list[Event]) -> tuple[Event, Event]:
+    if not events or events[0].type != "ExecutionStarted":
+        raise UsageError("The history does not begin with ExecutionStarted.")
+    if events[-1].type not in TERMINAL:
+        raise UsageError(
+            f"The execution has not ended: its history ends with {events[-1].type}. Import it when it has."
+        )
+    return events[0], events[-1]
 
 
 def _check_whole(row: Mapping[str, Any]) -> None:
