@@ -82,8 +82,6 @@ def _read(file: str, machine: str | None, parameters: tuple[str, ...], config: s
 
     request = Request(
         file=file,
-        input=None,
-        name=None,
         as_json=False,
         quiet=True,
         clock="real",
@@ -91,16 +89,11 @@ def _read(file: str, machine: str | None, parameters: tuple[str, ...], config: s
         case=None,
         parameters=parameters,
         machine=machine,
-        steps=(),
         choice=Choice(),
         workspace=None,
         config=config,
     )
-    try:
-        subject = read_subject(request)
-    except OSError as problem:
-        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
-    return json.loads(subject.machine.source)
+    return json.loads(read_subject(request).machine.source)
 
 
 def _format(format_: str | None, output: str | None) -> str:

@@ -105,6 +105,14 @@ def test_validate_says_that_a_template_has_no_state_machine(tmp_path: Path) -> N
     assert "template.yaml deploys no state machine." in bad.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "graph", "validate"])
+def test_a_definition_beside_the_template_that_is_no_text_is_said(tmp_path: Path, command: str) -> None:
+    project(tmp_path)
+    (tmp_path / "m.asl.yaml").write_bytes(b"StartAt: \xff\n")
+    bad = asl_runner(tmp_path, command, "template.yaml")
+    assert (bad.returncode, "m.asl.yaml cannot be read: " in bad.stderr) == (2, True), bad.stderr
+
+
 STACK = """\
 Resources:
   Orders:

@@ -67,13 +67,17 @@ def _document(name: str, properties: Mapping[str, Any], folder: Path, resolver: 
             file = folder / place
             if not file.is_file():
                 raise UsageError(f"The state machine {name}: its {key} names {file}, which is not there.")
-            return _parsed(file.read_text(encoding="utf-8"), str(file))
+            try:
+                text = file.read_bytes()
+            except OSError as problem:
+                raise UsageError(f"{file} cannot be read: {problem.strerror}.") from None
+            return _parsed(text, str(file))
         if place is not None:
             raise UsageError(f"The state machine {name}: its definition lies in S3; its {key} is no file here.")
     raise UsageError(f"The state machine {name} has no definition.")
 
 
-def _parsed(text: str, name: str) -> Any:
+def _parsed(text: str | bytes, name: str) -> Any:
     document = read_document(text, name=name)
     if document.problems or not isinstance(document.value, dict):
         said = document.problems[0].message if document.problems else "it is no object"
