@@ -100,7 +100,9 @@ class LiveMapRun:
         return self.record.redrive_count
 
     def go_on(self, children: list[ChildRecord]) -> None:
-        """It has begun before, with these children in the order of their index."""
+        """It has begun before, with these children in the order of their index; its settings are those it had last."""
+        record = self.record
+        self.settings = MapRunSettings(record.max_concurrency, record.tolerated_count, record.tolerated_percentage)
         kept = ("SUCCEEDED",) if self._request.redriven is not None else ("SUCCEEDED", "FAILED", "TIMED_OUT")
         self.ended = {index: self._end_of(child) for index, child in enumerate(children) if child.status in kept}
         self._begun_before = {index: child.arn for index, child in enumerate(children) if child.status not in kept}
@@ -316,8 +318,7 @@ async def _redriven(
     if (results := _results(workspace, to_be, request)) is not None:
         await results.check()
     record, children = await workspace.writable.change(again)
-    settings = MapRunSettings(record.max_concurrency, record.tolerated_count, record.tolerated_percentage)
-    live = LiveMapRun(workspace, record, parent, msgspec.structs.replace(request, settings=settings), clock, ended)
+    live = LiveMapRun(workspace, record, parent, request, clock, ended)
     live.go_on(children)
     return live
 
@@ -342,8 +343,7 @@ async def _going_on(
     if found is None:
         return None
     record, children = found
-    settings = MapRunSettings(record.max_concurrency, record.tolerated_count, record.tolerated_percentage)
-    live = LiveMapRun(workspace, record, parent, msgspec.structs.replace(request, settings=settings), clock, ended)
+    live = LiveMapRun(workspace, record, parent, request, clock, ended)
     live.go_on(children)
     return live
 
