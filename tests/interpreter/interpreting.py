@@ -20,6 +20,16 @@ START = 1_700_000_000.0
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:echo"
 INVOKE = "arn:aws:states:::lambda:invoke"
 
+INFO = ExecutionInfo(
+    arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
+    name="e",
+    state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
+    state_machine_name="m",
+    role_arn="arn:aws:iam::123456789012:role/r",
+    region="us-east-1",
+    start_time=START,
+)
+
 Answer = Callable[[TaskCall], Awaitable[Any]]
 
 
@@ -92,18 +102,9 @@ def execution(
     """An execution ready to run; `missing` says of an activity why it cannot be asked."""
     journal = MemoryJournal()
     answers = tasks or Answers()
-    info = ExecutionInfo(
-        arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
-        name="e",
-        state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
-        state_machine_name="m",
-        role_arn="arn:aws:iam::123456789012:role/r",
-        region="us-east-1",
-        start_time=START,
-    )
     ports = Ports(clock=clock or VirtualClock(START), journal=journal, tasks=answers, seed=seed, missing=missing)
     machine = load(json.dumps(definition))
-    return Execution(machine, {} if input is None else input, info, ports, limits=limits), journal
+    return Execution(machine, {} if input is None else input, INFO, ports, limits=limits), journal
 
 
 def run(definition: dict[str, Any], input: Any = None, tasks: Answers | None = None, **options: Any) -> Ran:

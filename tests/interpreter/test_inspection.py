@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreting import INVOKE, LAMBDA, START, Answers, execution, failing, one
+from interpreting import INFO, INVOKE, LAMBDA, START, Answers, execution, failing, one
 from msgspec.structs import replace
 from random_machines import SeededAnswers, machines
 
@@ -23,19 +23,10 @@ from asl_runner.interpreter.execution import Outcome
 from asl_runner.interpreter.inspection import Note, observed
 from asl_runner.interpreter.item_data import all_items
 from asl_runner.interpreter.mocked import Mock, MockedTasks, TooManyFailedIterations, performers
-from asl_runner.interpreter.ports import ExecutionInfo, Ports, Tasks
+from asl_runner.interpreter.ports import Ports, Tasks
 from asl_runner.interpreter.visit import Given, Unrecorded, Visit, visit
 
-INFO = ExecutionInfo(
-    arn="arn:aws:states:us-east-1:123456789012:express:m:e:1",
-    name="e",
-    state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
-    state_machine_name="m",
-    role_arn="arn:aws:iam::123456789012:role/r",
-    region="us-east-1",
-    start_time=START,
-    redrive_count=None,
-)
+EXPRESS = replace(INFO, arn="arn:aws:states:us-east-1:123456789012:express:m:e:1", redrive_count=None)
 
 
 def look(
@@ -54,7 +45,14 @@ def look(
     options: dict[str, Any] = {} if mock is None else {"performers": performers(mock, stages.__setitem__)}
     seen = asyncio.run(
         visit(
-            machine, "S", {} if input is None else input, INFO, ports, given=given, note=stages.__setitem__, **options
+            machine,
+            "S",
+            {} if input is None else input,
+            EXPRESS,
+            ports,
+            given=given,
+            note=stages.__setitem__,
+            **options,
         )
     )
     return seen, stages

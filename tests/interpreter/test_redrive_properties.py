@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from interpreting import START, execution
+from interpreting import INFO, START, execution
+from msgspec import structs
 from random_machines import SeededAnswers, machines
 
 from asl_runner.definition import load
@@ -21,7 +22,7 @@ from asl_runner.history.journal import MemoryJournal
 from asl_runner.interpreter.carried import CannotGoOn, carry
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution, Outcome
-from asl_runner.interpreter.ports import ExecutionInfo, Ports
+from asl_runner.interpreter.ports import Ports
 from asl_runner.interpreter.restored import Restored, restore
 
 INPUT = {"n": 3, "items": ["a", "b", "c"]}
@@ -55,17 +56,7 @@ def go_on_from(
     async def main() -> tuple[Outcome, list[Event]]:
         start = START + 1000 * count
         clock, journal = VirtualClock(start), MemoryJournal()
-        info = ExecutionInfo(
-            arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
-            name="e",
-            state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
-            state_machine_name="m",
-            role_arn="arn:aws:iam::123456789012:role/r",
-            region="us-east-1",
-            start_time=START,
-            redrive_count=count,
-            redrive_time=start,
-        )
+        info = structs.replace(INFO, redrive_count=count, redrive_time=start)
         answers = SeededAnswers("s", clock, failing=False)
         ports = Ports(clock=clock, journal=journal, tasks=answers, seed=f"seed/{count}")
         running = Execution(compiled, INPUT, info, ports, restored=restored)

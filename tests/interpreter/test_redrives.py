@@ -7,13 +7,14 @@ import json
 from typing import Any
 
 import pytest
-from interpreting import LAMBDA, START, Answers, Ran, one, run
+from interpreting import INFO, LAMBDA, START, Answers, Ran, one, run
+from msgspec import structs
 
 from asl_runner.definition import load
 from asl_runner.history.journal import MemoryJournal
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution
-from asl_runner.interpreter.ports import ExecutionInfo, Ports, TaskCall, TaskFailed
+from asl_runner.interpreter.ports import Ports, TaskCall, TaskFailed
 from asl_runner.interpreter.restored import Restored, restore
 
 
@@ -33,17 +34,7 @@ def redrive(
     """Goes on with an execution that failed, from where it stood unless told; all events of both in the result."""
     machine = load(json.dumps(definition))
     journal = MemoryJournal()
-    info = ExecutionInfo(
-        arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
-        name="e",
-        state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
-        state_machine_name="m",
-        role_arn="arn:aws:iam::123456789012:role/r",
-        region="us-east-1",
-        start_time=START,
-        redrive_count=count,
-        redrive_time=START + 1000 * count,
-    )
+    info = structs.replace(INFO, redrive_count=count, redrive_time=START + 1000 * count)
     ports = Ports(clock=VirtualClock(START + 1000 * count), journal=journal, tasks=tasks, seed=f"seed/{count}")
     place = restored or restore(machine, ran.events)
     running = Execution(machine, {} if input is None else input, info, ports, restored=place)

@@ -9,28 +9,18 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreting import START
+from interpreting import INFO, START
 from random_machines import SeededAnswers, is_sound, machines, without_deadlines
 
 from asl_runner.definition import load
 from asl_runner.history.events import Event
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution, Outcome
-from asl_runner.interpreter.ports import ExecutionInfo, Ports
+from asl_runner.interpreter.ports import Ports
 from asl_runner.interpreter.restored import Restored
 from asl_runner.interpreter.resumed import resume
 
 INPUT = {"n": 3, "items": ["a", "b", "c"]}
-
-INFO = ExecutionInfo(
-    arn="arn:aws:states:us-east-1:123456789012:execution:m:e",
-    name="e",
-    state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
-    state_machine_name="m",
-    role_arn="arn:aws:iam::123456789012:role/r",
-    region="us-east-1",
-    start_time=START,
-)
 
 
 class Batches:

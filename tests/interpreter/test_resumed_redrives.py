@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from interpreting import START, Answers, run
+from interpreting import INFO, START, Answers, run
+from msgspec import structs
 from test_carried import BEFORE, INPUT, PASS, branch, breaks_later, carried, each, machine, parallel
 from test_redrives import BROKEN, task
-from test_resume_properties import INFO, Batches
+from test_resume_properties import Batches
 
 from asl_runner.definition import load
 from asl_runner.history.events import Event
@@ -43,7 +44,7 @@ def go_on(after: Machine, restored: Restored, time: float) -> tuple[Outcome, lis
     async def main() -> tuple[Outcome, list[list[Event]], ByName]:
         journal, tasks = Batches(), ByName()
         ports = Ports(clock=VirtualClock(time), journal=journal, tasks=tasks, seed="seed")
-        info = type(INFO)(**{field: getattr(INFO, field) for field in INFO.__struct_fields__} | {"redrive_count": 1})
+        info = structs.replace(INFO, redrive_count=1)
         running = Execution(load(json.dumps(after)), INPUT, info, ports, restored=restored)
         return await running.run(), journal.batches, tasks
 
