@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from asl_runner.errors import UsageError
+from asl_runner.errors import UsageError, near
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -80,13 +80,14 @@ def parameter_option(of: str) -> Callable[[F], F]:
     )
 
 
-def assignments(texts: Sequence[str], option: str) -> dict[str, str]:
-    """What NAME=VALUE says, given several times for an option. Raises `UsageError`."""
+def assignments(texts: Sequence[str], option: str, known: Collection[str] = ()) -> dict[str, str]:
+    """What NAME=VALUE says, given several times for an option; `known` are names to hint at. Raises `UsageError`."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"{option} {text}: expected NAME=VALUE.")
+            hint = f"; {near(name, known)}" if known else "."
+            raise UsageError(f"{option} {text}: expected NAME=VALUE{hint}")
         found[name] = value
     return found
 

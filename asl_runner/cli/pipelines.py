@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from asl_runner.cli.options import assignments
 from asl_runner.definition.names import machine_name
-from asl_runner.errors import UsageError, near
 from asl_runner.history.records import ExecutionExists
 from asl_runner.sagemaker.pipelines import read
 from asl_runner.workspace.pipelines.planning import checked_id, pipeline_name, plan
@@ -39,8 +39,7 @@ class PipelineSubject:
     ) -> None:
         """`parameters` are texts `NAME=VALUE`; `steps` those of a selective execution."""
         pipeline = read(document, only=steps)
-        known = [parameter.name for parameter in pipeline.parameters]
-        given = dict(_assignment(text, known) for text in parameters)
+        given = assignments(parameters, "-p", [parameter.name for parameter in pipeline.parameters])
         self.name, self.file = pipeline_name(machine_name(file)), file
         self._plan = plan(pipeline, given, steps)
         self.machine = self._plan.machine
@@ -91,10 +90,3 @@ def pipeline_document(pipelines: Pipelines, execution: PipelineExecution) -> dic
 def _dated(step: dict[str, Any]) -> dict[str, Any]:
     times = {name: datetime.fromtimestamp(step[name], UTC) for name in _TIMES if step.get(name) is not None}
     return {**step, **times}
-
-
-def _assignment(text: str, known: Sequence[str]) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"-p {text}: expected NAME=VALUE; {near(name, known)}")
-    return name, value

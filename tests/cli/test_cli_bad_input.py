@@ -279,3 +279,13 @@ LOOP: dict[str, Any] = {
         "End": {"Type": "Succeed"},
     },
 }
+
+
+def test_a_parameter_without_a_value_is_refused_with_the_name_that_was_meant(tmp_path: Path) -> None:
+    parameter = {"Name": "Threshold", "Type": "Float", "DefaultValue": 6.0}
+    step = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
+    document = {"Version": "2020-12-01", "Metadata": {}, "Parameters": [parameter], "Steps": [step]}
+    write(tmp_path, "p.json", document)
+    for text, hint in (("Treshold", "did you mean 'Threshold'?"), ("=7", "there are 'Threshold'.")):
+        refused = asl_runner(tmp_path, "run", "p.json", "-p", text)
+        assert (refused.returncode, refused.stderr) == (2, f"Error: -p {text}: expected NAME=VALUE; {hint}\n")
