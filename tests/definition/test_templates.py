@@ -190,6 +190,21 @@ def test_serverless(tmp_path: Path) -> None:
     assert the_machine(file, stage="prod").name == "order-prod"
 
 
+def test_what_is_beside_a_machine_depends_on_what_it_refers_to(tmp_path: Path) -> None:
+    """Not on what happens to be called as some text of it."""
+    redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["Letters", "Arn"]}}
+    resources = {
+        "Jobs": {"Type": "AWS::SQS::Queue", "Properties": {"RedrivePolicy": redrive}},
+        "Letters": {"Type": "AWS::SQS::Queue", "Properties": {"Tags": [{"Key": "of", "Value": "Jobs"}]}},
+        "Name": {"Type": "AWS::SSM::Parameter", "Properties": {"Value": {"Fn::Sub": "${Jobs.QueueName}!"}}},
+        "Last": {"Type": "AWS::SNS::Topic", "DependsOn": "Name"},
+        "M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"Definition": STATES}},
+    }
+    machine = the_machine(write(tmp_path, "template.json", {"Resources": resources}))
+    depends_on = {name: one["DependsOn"] for name, one in machine.beside.items()}
+    assert depends_on == {"Jobs": ["Letters"], "Letters": [], "Name": ["Jobs"], "Last": ["Name"]}
+
+
 def test_serverless_written_briefly_and_in_parts(tmp_path: Path) -> None:
     brief = SERVERLESS.replace(SERVERLESS.splitlines()[1], "provider: aws").replace("self:custom.suffix", "sls:stage")
     parts = (

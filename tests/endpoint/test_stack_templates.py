@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.cloudformation.exceptions import ValidationError
 
+from asl_runner.definition.templates.references import references
 from asl_runner.endpoint.cloudformation.kinds.base import Refused
 from asl_runner.endpoint.cloudformation.kinds.requests import to_request
-from asl_runner.endpoint.cloudformation.references import in_order, references
+from asl_runner.endpoint.cloudformation.ordering import in_order
 from asl_runner.endpoint.cloudformation.stacks import Stacks
 from asl_runner.endpoint.cloudformation.template import parameters_of, read_template
 

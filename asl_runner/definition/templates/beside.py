@@ -5,11 +5,11 @@ Source: CloudFormation's resource types; SAM's specification, AWS::Serverless::S
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from asl_runner.definition.templates.intrinsics import NAMED, Resolver
+from asl_runner.definition.templates.references import dependencies
 
 _TABLE = "AWS::Serverless::SimpleTable"
 
@@ -39,7 +39,7 @@ def resources_beside(deployed: Mapping[str, Mapping[str, Any]], resolver: Resolv
         name: {
             "Type": "AWS::DynamoDB::Table" if one["Type"] == _TABLE else one["Type"],
             "Properties": _properties(name, one, resolver),
-            "DependsOn": [other for other in wanted if other != name and _mentions(one, other)],
+            "DependsOn": sorted((dependencies(one) & wanted.keys()) - {name}),
         }
         for name, one in wanted.items()
     }
@@ -60,9 +60,3 @@ def _plain_table(properties: Mapping[str, Any]) -> dict[str, Any]:
         "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind[:1].upper()}],
     }
-
-
-def _mentions(resource: Mapping[str, Any], name: str) -> bool:
-    """Whether a resource as written refers to another: `Ref`, `Fn::GetAtt`, `Fn::Sub`, `DependsOn`."""
-    written = json.dumps(resource, default=str)
-    return any(form in written for form in (f'"{name}"', f'"{name}.', f"${{{name}}}", f"${{{name}."))

@@ -9,7 +9,7 @@ from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import ResourceMap, clean_json
 
 from asl_runner.endpoint.cloudformation.kinds.base import Refused, Resource
-from asl_runner.endpoint.cloudformation.references import in_order
+from asl_runner.endpoint.cloudformation.ordering import in_order
 from asl_runner.endpoint.cloudformation.template import Template, parameters_of
 
 

@@ -9,6 +9,7 @@ from moto.cloudformation import models
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.utils import utcnow
 
+from asl_runner.definition.templates.references import references
 from asl_runner.endpoint.cloudformation.kinds.base import Resource, Site
 from asl_runner.endpoint.cloudformation.resources import Names
 from asl_runner.endpoint.cloudformation.serverless import transformed
@@ -154,8 +155,6 @@ class ChangeSet(models.ChangeSet):  # type: ignore[misc]
 
 def changes(before: Template, after: Template, parameters: set[str], names: Names) -> list[models.Change]:
     """The resources that are added, changed and removed between two templates' `Resources`."""
-    from asl_runner.endpoint.cloudformation.references import references
-
     found = []
     for name, resource in after.items():
         if not names.wants(name):

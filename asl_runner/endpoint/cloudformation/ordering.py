@@ -1,40 +1,14 @@
-"""What the resources of a template refer to, and the order that follows from it."""
+"""The order of a template's resources that follows from what they refer to."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from moto.cloudformation.exceptions import ValidationError
 
+from asl_runner.definition.templates.references import dependencies, references
 from asl_runner.endpoint.cloudformation.template import Template
-
-_NAMED = re.compile(r"\$\{(?!!)\s*([A-Za-z0-9:]+)(?:\.[A-Za-z0-9.:_-]+)?\s*\}")
-
-
-def references(value: Any) -> Iterator[str]:
-    """The names of resources and parameters that a part of a template uses."""
-    if isinstance(value, list):
-        for item in value:
-            yield from references(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "Ref" and isinstance(item, str):
-                yield item
-            elif key == "Fn::GetAtt" and isinstance(item, list) and item:
-                yield str(item[0])
-            elif key == "Fn::Sub":
-                yield from _substituted(item)
-            else:
-                yield from references(item)
-
-
-def _substituted(value: Any) -> Iterator[str]:
-    text, own = (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (value, {})
-    if isinstance(text, str):
-        yield from (name for name in _NAMED.findall(text) if name not in own)
-    yield from references(own)
 
 
 def in_order(template: Template) -> list[str]:
@@ -47,16 +21,11 @@ def in_order(template: Template) -> list[str]:
         if unknown := sorted(used - known):
             raise ValidationError(message="Template format error: Unresolved resource dependencies "
                                   f"[{', '.join(unknown)}] in the Resources block of the template")  # fmt: skip
-        needs[name] = sorted((used | set(_depends(resource))) & resources.keys())
+        needs[name] = sorted(dependencies(resource) & resources.keys())
     order: list[str] = []
     for name in resources:
         _visit(name, needs, order, [])
     return order
-
-
-def _depends(resource: Mapping[str, Any]) -> list[str]:
-    named = resource.get("DependsOn") or []
-    return [named] if isinstance(named, str) else list(named)
 
 
 def _visit(name: str, needs: Mapping[str, list[str]], order: list[str], trail: list[str]) -> None:
