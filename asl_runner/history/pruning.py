@@ -75,7 +75,7 @@ def survey(connection: sqlite3.Connection, selection: Selection) -> Pruned:
 def prune(connection: sqlite3.Connection, selection: Selection) -> Pruned:
     """Takes so many as are to be taken in one transaction, those that ended first; none when none are left."""
     taken = Pruned()
-    for key, arn, name in _ended(connection, selection):
+    for key, arn, name in _ended(connection, selection, BATCH + len(selection.spared)):
         family = _family(connection, key, arn, name)
         taken.add(_measured(connection, family))
         _delete(connection, family)
@@ -126,16 +126,19 @@ def shrink(path: Path) -> bool:
     return True
 
 
-def _ended(connection: sqlite3.Connection, selection: Selection) -> list[tuple[int, str, str]]:
-    """Key, ARN and name of each, those that ended first at the front; children go with their parents."""
+def _ended(connection: sqlite3.Connection, selection: Selection, most: int = -1) -> list[tuple[int, str, str]]:
+    """Key, ARN and name of each, those that ended first at the front; children go with their parents.
+
+    Of no more than `most`, the spared ones included; of all if that is negative.
+    """
     wanted = ["stop < :before", "status <> 'RUNNING'", "map_run_arn IS NULL"]
-    parameters = {"before": selection.before, "machine": selection.machine}
+    parameters = {"before": selection.before, "machine": selection.machine, "most": most}
     if selection.machine is not None:
         wanted.append("machine_arn = :machine" if selection.machine.startswith("arn:") else "machine_name = :machine")
     if selection.statuses:
         parameters |= {f"status{place}": status for place, status in enumerate(selection.statuses)}
         wanted.append(f"status IN ({', '.join(f':status{place}' for place in range(len(selection.statuses)))})")
-    query = f"SELECT id, arn, name FROM executions WHERE {' AND '.join(wanted)} ORDER BY stop, id"
+    query = f"SELECT id, arn, name FROM executions WHERE {' AND '.join(wanted)} ORDER BY stop, id LIMIT :most"
     return [row for row in connection.execute(query, parameters) if row[1] not in selection.spared]
 
 
