@@ -6,14 +6,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asl_runner.cli.subject import Subject, read_subject
+from asl_runner.errors import UsageError
+
 if TYPE_CHECKING:
-    from asl_runner.cli.subject import Subject
+    from asl_runner.cli.request import Running
     from asl_runner.configuration import Configuration
     from asl_runner.definition.model import StateMachine
     from asl_runner.history.events import Event
     from asl_runner.history.records import ExecutionRecord
     from asl_runner.workspace import Workspace
     from asl_runner.workspace.pipelines.records import PipelineExecution
+
+
+def of_template(request: Running, known: Mapping[str, Any]) -> Subject:
+    """The state machine of the template it was run from, for its functions; `known` is how it was run."""
+    if not Path(known["template"]).exists():
+        raise UsageError(f"The template it was run from is gone: {known['template']}.")
+    return read_subject(request.reading(known["template"], known["parameters"], known["machine"]))
 
 
 class GoingOn:

@@ -41,8 +41,8 @@ def workspace_options(command: F) -> F:
     return command
 
 
-def watch_options(command: F) -> F:
-    """Adds what `run` and `redrive` share: `--json`, `--quiet`, `--clock`, `--mock` and `--case`."""
+def _watch_options(command: F) -> F:
+    """Adds `--json`, `--quiet`, `--clock`, `--mock` and `--case`."""
     for option in (
         click.option("--case", metavar="NAME", help="The test case of a mock file of AWS Step Functions Local."),
         click.option(
@@ -117,6 +117,16 @@ def chosen(target: str | None, uses: Sequence[str]) -> Choice:
     from asl_runner.placement import WORDS, Choice, parse_uses
 
     return Choice(None if target is None else WORDS[target], parse_uses(uses))
+
+
+def running_options(command: F) -> F:
+    """Adds what `run`, `redrive` and `resume` share; `running_fields` makes fields of their requests of it."""
+    return _watch_options(target_options(workspace_options(command)))
+
+
+def running_fields(target: str | None, uses: Sequence[str], **fields: Any) -> dict[str, Any]:
+    """The fields of a `request.Running`, of the values of `running_options`. Raises `UsageError`."""
+    return {**fields, "choice": chosen(target, uses)}
 
 
 def execution_argument(command: F) -> F:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from asl_runner.cli.options import (
-    chosen,
     complete_definition,
     execution_argument,
     parameter_option,
-    target_options,
-    watch_options,
-    workspace_options,
+    running_fields,
+    running_options,
 )
 
 
@@ -35,9 +35,7 @@ from asl_runner.cli.options import (
     help="Enter a state that had not ended once more, with this input; repeatable.",
 )
 @click.option("--plan", "--dry-run", "plan", is_flag=True, help="Only say what is kept and what runs again.")
-@watch_options
-@target_options
-@workspace_options
+@running_options
 def command(
     execution: str,
     definition: str | None,
@@ -45,15 +43,7 @@ def command(
     machine: str | None,
     inputs: tuple[tuple[str, str], ...],
     plan: bool,
-    as_json: bool,
-    quiet: bool,
-    clock: str,
-    mock_file: str | None,
-    case: str | None,
-    target: str | None,
-    uses: tuple[str, ...],
-    workspace: str | None,
-    config: str | None,
+    **options: Any,
 ) -> int:
     """Go on with an execution that failed, timed out or was stopped, at the states that had not succeeded.
 
@@ -86,13 +76,6 @@ def command(
             machine=machine,
             inputs=inputs,
             plan=plan,
-            as_json=as_json,
-            quiet=quiet,
-            clock="virtual" if clock == "virtual" else "real",
-            mock_file=mock_file,
-            case=case,
-            choice=chosen(target, uses),
-            workspace=workspace,
-            config=config,
+            **running_fields(**options),
         )
     )

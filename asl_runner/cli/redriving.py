@@ -11,13 +11,12 @@ import click
 import msgspec
 
 from asl_runner.cli.execute import perform
-from asl_runner.cli.going_on import GoingOn
+from asl_runner.cli.going_on import GoingOn, of_template
 from asl_runner.cli.inputs import read_input
 from asl_runner.cli.machine_subject import MachineSubject
 from asl_runner.cli.options import open_workspace
 from asl_runner.cli.redrive_plan import as_document, as_text
 from asl_runner.cli.request import How, RedriveRequest
-from asl_runner.cli.resuming import of_template
 from asl_runner.cli.subject import Subject, read_subject
 from asl_runner.definition import load
 from asl_runner.definition.walk import all_states
@@ -39,7 +38,7 @@ def redrive(request: RedriveRequest) -> int:
     """Redrives the execution, or only says what that would do; gives the exit code."""
     if [request.definition, *(text for _, text in request.inputs)].count("-") > 1:
         raise UsageError("Standard input can be read once: as the definition or as one input.")
-    given = None if request.definition is None else _definition(request)
+    given = None if request.definition is None else _definition(request, request.definition)
     workspace = open_workspace(request.workspace, request.config, request.choice)
     with workspace:
         record = workspace.find(request.execution)
@@ -58,8 +57,8 @@ def redrive(request: RedriveRequest) -> int:
     return perform(workspace, subject, request)
 
 
-def _definition(request: RedriveRequest) -> Subject:
-    given = read_subject(request.of_definition())
+def _definition(request: RedriveRequest, file: str) -> Subject:
+    given = read_subject(request.reading(file, request.parameters, request.machine))
     if not isinstance(given, MachineSubject):
         raise UsageError("--definition is for state machines; a SageMaker pipeline goes on with the definition it has.")
     return given

@@ -52,6 +52,11 @@ class Running(Struct, frozen=True, kw_only=True):
         }
         return {name: value for name, value in given.items() if value}
 
+    def reading(self, file: str, parameters: Sequence[str], machine: str | None) -> Request:
+        """What reads the definition in a file, to run it in the same way."""
+        fields = {name: getattr(self, name) for name in Running.__struct_fields__}
+        return Request(file=file, parameters=tuple(parameters), machine=machine, **fields)
+
 
 class Request(Running, frozen=True, kw_only=True):
     """The arguments and options of `run`."""
@@ -78,12 +83,3 @@ class RedriveRequest(Running, frozen=True, kw_only=True):
     """States, by name or place, and their new inputs, as JSON, `@file` or `-`."""
     plan: bool
     """Whether only to say what would run."""
-
-    def of_definition(self) -> Request:
-        """What reads the new definition."""
-        return Request(
-            file=self.definition or "",
-            parameters=self.parameters,
-            machine=self.machine,
-            **{field: getattr(self, field) for field in Running.__struct_fields__},
-        )

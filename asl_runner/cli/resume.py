@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from asl_runner.cli.options import chosen, complete_execution, target_options, watch_options, workspace_options
+from asl_runner.cli.options import complete_execution, running_fields, running_options
 
 
 @click.command("resume")
 @click.argument("execution", required=False, shell_complete=complete_execution)
 @click.option("--all", "every", is_flag=True, help="Go on with every execution whose process is gone.")
-@watch_options
-@target_options
-@workspace_options
-def command(
-    execution: str | None,
-    every: bool,
-    as_json: bool,
-    quiet: bool,
-    clock: str,
-    mock_file: str | None,
-    case: str | None,
-    target: str | None,
-    uses: tuple[str, ...],
-    workspace: str | None,
-    config: str | None,
-) -> int:
+@running_options
+def command(execution: str | None, every: bool, **options: Any) -> int:
     """Go on with an execution whose process was killed, or died with the machine.
 
     EXECUTION is a name, the beginning of one, an ARN, or latest. It goes on from its journal, with the options it was
@@ -44,17 +32,7 @@ def command(
     """
     from asl_runner.cli.resuming import ResumeRequest, resume, resume_all
 
-    request = ResumeRequest(
-        execution=execution or "latest",
-        as_json=as_json,
-        quiet=quiet,
-        clock="virtual" if clock == "virtual" else "real",
-        mock_file=mock_file,
-        case=case,
-        choice=chosen(target, uses),
-        workspace=workspace,
-        config=config,
-    )
+    request = ResumeRequest(execution=execution or "latest", **running_fields(**options))
     if every == (execution is not None):
         raise click.UsageError("Say which EXECUTION to go on with, or --all.")
     return resume_all(request) if every else resume(request)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -12,11 +11,10 @@ from msgspec.structs import replace
 
 from asl_runner.cli.entry import EXIT_NOT_SUCCEEDED
 from asl_runner.cli.execute import STOPPING, perform
-from asl_runner.cli.going_on import GoingOn
+from asl_runner.cli.going_on import GoingOn, of_template
 from asl_runner.cli.interrupts import EXIT_CODES, interruptible
 from asl_runner.cli.options import open_workspace
-from asl_runner.cli.request import How, Request, Running
-from asl_runner.cli.subject import Subject, read_subject
+from asl_runner.cli.request import How, Running
 from asl_runner.definition import load
 from asl_runner.errors import AslRunnerError, NotFound, UsageError
 from asl_runner.placement import Choice
@@ -124,21 +122,6 @@ def _go_on(request: ResumeRequest, record: ExecutionRecord) -> int:
     with workspace:
         subject = _Resumed(workspace, record, load(record.definition, name="definition.json"), given)
     return perform(workspace, subject, request)
-
-
-def of_template(request: Running, known: Mapping[str, Any]) -> Subject:
-    """The state machine of the template it was run from, for its functions."""
-    if not Path(known["template"]).exists():
-        raise UsageError(f"The template it was run from is gone: {known['template']}.")
-    fields = {name: getattr(request, name) for name in Running.__struct_fields__}
-    return read_subject(
-        Request(
-            file=known["template"],
-            parameters=tuple(known["parameters"]),
-            machine=known["machine"],
-            **fields,
-        )
-    )
 
 
 def _go_on_together(request: ResumeRequest, records: Sequence[ExecutionRecord]) -> int:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from asl_runner.cli.options import (
-    chosen,
     complete_definition,
     parameter_option,
-    target_options,
-    watch_options,
-    workspace_options,
+    running_fields,
+    running_options,
 )
 
 
@@ -23,9 +23,7 @@ from asl_runner.cli.options import (
 @click.option(
     "--step", "steps", multiple=True, metavar="NAME", help="Only this step of a pipeline, on the last run; repeatable."
 )
-@watch_options
-@target_options
-@workspace_options
+@running_options
 def command(
     file: str,
     input_: str | None,
@@ -33,15 +31,7 @@ def command(
     parameters: tuple[str, ...],
     machine: str | None,
     steps: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
-    clock: str,
-    mock_file: str | None,
-    case: str | None,
-    target: str | None,
-    uses: tuple[str, ...],
-    workspace: str | None,
-    config: str | None,
+    **options: Any,
 ) -> int:
     """Run the state machine in FILE (JSON or YAML, - for standard input) and print its output.
 
@@ -77,13 +67,6 @@ def command(
             parameters=parameters,
             machine=machine,
             steps=steps,
-            as_json=as_json,
-            quiet=quiet,
-            clock="virtual" if clock == "virtual" else "real",
-            mock_file=mock_file,
-            case=case,
-            choice=chosen(target, uses),
-            workspace=workspace,
-            config=config,
+            **running_fields(**options),
         )
     )
