@@ -38,6 +38,8 @@ def redrive(request: RedriveRequest) -> int:
     """Redrives the execution, or only says what that would do; gives the exit code."""
     if [request.definition, *(text for _, text in request.inputs)].count("-") > 1:
         raise UsageError("Standard input can be read once: as the definition or as one input.")
+    if request.definition is None and (request.parameters or request.machine):
+        raise UsageError("-p and --machine are for the template that --definition names.")
     given = None if request.definition is None else _definition(request, request.definition)
     workspace = open_workspace(request.workspace, request.config, request.choice)
     with workspace:

@@ -199,6 +199,14 @@ def test_standard_input_is_read_once(project: Path) -> None:
     assert "changed: Comment" in planned.stdout
 
 
+@pytest.mark.parametrize("option", ["-p", "--machine"])
+def test_what_chooses_in_a_template_needs_one(project: Path, option: str) -> None:
+    refused = asl_runner(project, "redrive", "o-1", option, "Stage=dev")
+    said = "Error: -p and --machine are for the template that --definition names.\n"
+    assert (refused.returncode, refused.stderr) == (2, said)
+    assert calls(project) == []
+
+
 def test_a_pipeline_goes_on_with_its_steps(tmp_path: Path) -> None:
     steps: list[dict[str, Any]] = [
         {
