@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from asl_runner.history.machines import Machines
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.history.store import Store
 
-RECORDED = Path(__file__).parent / "workspace-1.sql"
-ARN = "arn:aws:states:us-east-1:123456789012:execution:m:order-1"
+RECORDED = Path(__file__).parent / "workspaces" / "1"
+"""What is in it: see `record_workspace.py`."""
+
+ARN = "arn:aws:states:us-east-1:123456789012:execution:succeeded:succeeded"
 MACHINE = MachineRecord(
     arn="arn:aws:states:us-east-1:123456789012:stateMachine:m",
     name="m",
@@ -31,11 +34,7 @@ MACHINE = MachineRecord(
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A workspace database of schema version 1, as recorded."""
-    path = tmp_path / "workspace.db"
-    connection = sqlite3.connect(path)
-    connection.executescript(RECORDED.read_text(encoding="utf-8"))
-    connection.close()
-    return path
+    return Path(shutil.copytree(RECORDED, tmp_path / "old")) / "workspace.db"
 
 
 def version_of(path: Path) -> int:
@@ -50,10 +49,11 @@ def version_of(path: Path) -> int:
 @pytest.mark.parametrize("read_only", [True, False])
 def test_everything_kept_is_there_after_the_migration(old: Path, read_only: bool) -> None:
     with Store.open(old, read_only=read_only) as store:
-        newest, oldest = store.executions()
-        assert (newest.name, newest.status, newest.error) == ("order-2", "FAILED", "Nobody")
+        killed, failed, oldest = store.executions()
+        assert (killed.name, killed.status, store.is_orphaned(killed)) == ("killed", "RUNNING", True)
+        assert (failed.name, failed.status, failed.error) == ("failed", "FAILED", "ValueError")
         assert oldest == store.execution(ARN)
-        assert (oldest.input, oldest.output) == (b'{"name": "Ada"}'.replace(b" ", b""), b'{"greeting":"Hello Ada"}')
+        assert (oldest.input, oldest.output) == (b'{"numbers":[1,2,3]}', b'[{"n":1},{"n":2},{"n":3}]')
         assert (oldest.type, oldest.version_arn, oldest.map_run_arn) == ("STANDARD", None, None)
         types = [event.type for event in store.events(ARN)]
         assert (types[0], types[-1], len(types)) == ("ExecutionStarted", "ExecutionSucceeded", oldest.event_count)
@@ -66,7 +66,7 @@ async def test_a_migrated_workspace_takes_executions_and_machines(old: Path) -> 
         assert store.read(lambda connection: Machines(connection).machine(MACHINE.arn)) == MACHINE
         record = ExecutionRecord(
             arn=f"{ARN}-again",
-            name="order-1",
+            name="succeeded",
             machine_arn=MACHINE.arn,
             machine_name="m",
             definition=MACHINE.definition,
@@ -76,7 +76,7 @@ async def test_a_migrated_workspace_takes_executions_and_machines(old: Path) -> 
             version_arn=f"{MACHINE.arn}:1",
         )
         await store.submit_create(record)
-        assert [each.arn for each in store.executions(limit=2)] == [record.arn, f"{ARN[:-1]}2"]
+        assert [each.arn for each in store.executions(limit=2)] == [record.arn, store.find("killed").arn]
         assert store.execution(record.arn).version_arn == record.version_arn
 
 
