@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from asl_runner.history.events import Event
-from asl_runner.sagemaker.kinds import JOBS, TERMINAL
+from asl_runner.sagemaker.kinds import TERMINAL, job_named_in
 from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class JobNames:
             if event.type == "TaskStateEntered":
                 self._entered[event.scope] = event.id
             elif event.type == "TaskScheduled" and (event.details or {}).get("resourceType") == "sagemaker":
-                self._read(self._entered.get(event.scope, 0), event.details or {})
+                named = job_named_in(msgspec.json.decode(bytes((event.details or {})["parameters"])))
+                if named is not None:
+                    self._names[self._entered.get(event.scope, 0)] = (named[0].directory, named[1])
 
     def of(self, entered: int) -> JobName | None:
         """The job of the visit that event `entered` began."""
@@ -44,13 +46,6 @@ class JobNames:
     def all(self) -> list[JobName]:
         """Every job so far, in the order of their states."""
         return list(self._names.values())
-
-    def _read(self, entered: int, details: dict[str, Any]) -> None:
-        request = msgspec.json.decode(bytes(details["parameters"]))
-        for field, kind in JOBS.items():
-            if isinstance(request, dict) and isinstance(request.get(field), str):
-                self._names[entered] = (kind.directory, request[field])
-                return
 
 
 def ended(trial: TrialProgress) -> bool:

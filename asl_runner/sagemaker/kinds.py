@@ -159,3 +159,12 @@ JOBS = {kind.name: kind for kind in (TUNING, TRAINING, TRANSFORM, PROCESSING)}
 
 TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
 """Statuses in which a job stays."""
+
+
+def job_named_in(request: object) -> tuple[Kind, str] | None:
+    """The kind and name of the job a request creates; None where it creates none, or does not say its name."""
+    if isinstance(request, dict):
+        for member, kind in JOBS.items():
+            if isinstance(request.get(member), str):
+                return kind, request[member]
+    return None

@@ -25,6 +25,8 @@ from asl_runner.history.ownership import Owner, is_alive, sweep
 Document: TypeAlias = dict[str, Any]
 
 RECORD_FILE = "record.json"
+LOG_FILE = "log"
+"""What a job's containers print."""
 OWNERS = ".owners"
 
 

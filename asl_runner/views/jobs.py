@@ -8,11 +8,9 @@ from typing import Any
 
 from asl_runner.errors import WorkspaceError
 from asl_runner.sagemaker import trials
-from asl_runner.sagemaker.kinds import JOBS, TRAINING, TUNING, Kind
+from asl_runner.sagemaker.kinds import TRAINING, TUNING, Kind, job_named_in
 from asl_runner.sagemaker.metrics import OBJECTIVE_METRIC, MetricReader
-from asl_runner.sagemaker.records import Document, Record, Records
-
-LOG_FILE = "log"
+from asl_runner.sagemaker.records import LOG_FILE, Document, Record, Records
 
 _LOG_LINES = 400
 _FINAL = "FinalHyperParameterTuningJobObjectiveMetric"
@@ -20,11 +18,8 @@ _FINAL = "FinalHyperParameterTuningJobObjectiveMetric"
 
 def job_of(jobs: Path, request: str) -> dict[str, Any] | None:
     """The job a request created: its kind, name, document, end of the log and metrics; None if there is none here."""
-    named = json.loads(request)
-    for member, kind in JOBS.items():
-        if isinstance(named, dict) and isinstance(named.get(member), str):
-            return _job(Records(jobs), kind, named[member])
-    return None
+    named = job_named_in(json.loads(request))
+    return None if named is None else _job(Records(jobs), *named)
 
 
 def series(records: Records, record: Record) -> dict[str, list[float]]:

@@ -21,11 +21,10 @@ from asl_runner.sagemaker.errors import JobFailed
 from asl_runner.sagemaker.jobs.slots import Slots
 from asl_runner.sagemaker.kinds import Kind
 from asl_runner.sagemaker.progress import JobProgress
-from asl_runner.sagemaker.records import Document, Records
+from asl_runner.sagemaker.records import LOG_FILE, Document, Records
 from asl_runner.storage.buckets import Buckets
 from asl_runner.storage.tree import REFUSALS, storage_error
 
-LOG_FILE = "log"
 STOP_FILE = "stop"
 """Created in a job's directory by another process that wants it stopped."""
 
