@@ -6,6 +6,7 @@ import io
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, cycle
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from asl_runner.errors import UsageError
@@ -103,7 +104,7 @@ def _lines(measure: str, lines: Mapping[str, Sequence[float]]) -> Panel:
     def draw(axes: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        for colour, (channel, values) in zip(_endless(), lines.items(), strict=False):
+        for colour, (channel, values) in zip(cycle((BLUE, ORANGE, GREEN, GREY)), lines.items(), strict=False):
             marker = "o" if len(values) < 2 else ""
             axes.plot(range(len(values)), values, color=colour, marker=marker, label=channel)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -120,7 +121,7 @@ def _trials(metric: str, goal: str, known: Sequence[tuple[int, dict[str, Any]]])
 
         better = min if goal == "Minimize" else max
         numbers, values = [number for number, _ in known], [float(one["value"]) for _, one in known]
-        so_far = [better(values[: place + 1]) for place in range(len(values))]
+        so_far = list(accumulate(values, better))
         axes.step(numbers, so_far, where="post", color=GREEN, label="best so far")
         axes.scatter(numbers, values, color=BLUE, s=22, zorder=3, label="trial")
         _star(axes, [(number, one) for number, one in known if one["best"]])
@@ -205,12 +206,6 @@ def _confusion(found: Predictions) -> Panel:
         axes.grid(visible=False)
 
     return draw
-
-
-def _endless() -> Any:
-    from itertools import cycle
-
-    return cycle([BLUE, ORANGE, GREEN, GREY])
 
 
 def _categories(texts: Sequence[str]) -> bool:
