@@ -15,13 +15,14 @@ from asl_runner.cli.progress_jobs import short_value
 from asl_runner.cli.table import Table, heading, paint, status_style
 from asl_runner.sagemaker.kinds import TRAINING, TUNING
 from asl_runner.sagemaker.records import Record, Records
-from asl_runner.views.job_list import arn_of, has_ended, kind_of, minimizes, status_of, times_of
+from asl_runner.views.job_list import arn_of, is_lost, kind_of, minimizes, status_of, times_of
 from asl_runner.views.jobs import series, trials_of
 
 HEIGHT = 5
 """Lines of a curve."""
 MOST_CURVES = 8
 _WIDEST = 100
+_GONE = " (but the process that ran it is gone)"
 
 _COUNTERS = {"TrainingJobStatusCounters": "Trials", "ObjectiveStatusCounters": "Objectives"}
 _SHOWN_ELSEWHERE = (
@@ -43,7 +44,7 @@ def api_document(record: Record) -> dict[str, Any]:
 
 def summary(records: Records, record: Record) -> str:
     """Everything a person wants to know of a job."""
-    gone = not has_ended(record) and records.is_orphan(record)
+    gone = is_lost(records, record)
     lines = [*_head(record, gone=gone)]
     if record.kind == TRAINING.directory:
         lines += _curves(series(records, record))
@@ -72,16 +73,12 @@ def _head(record: Record, *, gone: bool) -> Iterator[str]:
     yield from (f"{label:<{width}}  {value}" for label, value in lines if value)
 
 
-_GONE = " (but the process that ran it is gone)"
-
-
 def _counts(counters: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counters.items() if count)
 
 
 def _curves(metrics: Mapping[str, Sequence[float]]) -> Iterator[str]:
     """A curve for each metric, and its first, best and last values."""
-    encoding = (sys.stdout.encoding or "").lower()
     width = min(_WIDEST, shutil.get_terminal_size().columns)
     for name, values in list(metrics.items())[:MOST_CURVES]:
         last = f"{printable(name)}  {values[-1]:.6g}"
@@ -90,7 +87,7 @@ def _curves(metrics: Mapping[str, Sequence[float]]) -> Iterator[str]:
             yield heading(last)
             continue
         yield heading(last) + f"  {len(values):,} values, from {values[0]:.6g}, {min(values):.6g} to {max(values):.6g}"
-        drawn = curve(values, width, HEIGHT, unicode=encoding.startswith("utf"))
+        drawn = curve(values, width, HEIGHT, unicode=_is_unicode())
         yield from (paint(line, "cyan") for line in drawn)
     if len(metrics) > MOST_CURVES:
         yield f"… {len(metrics) - MOST_CURVES} more metrics: {', '.join(list(metrics)[MOST_CURVES:])}"
@@ -105,7 +102,7 @@ def _trials(record: Record, trials: Sequence[dict[str, Any]]) -> Iterator[str]:
     known.sort(key=lambda trial: float(trial["value"]), reverse=not minimizes(record))
     objectives = list(dict.fromkeys(str(trial["objective"]) for trial in trials))
     table = Table("", "TRIAL", "STATUS", f">{' or '.join(objectives)}", *(f">{name}" for name in names))
-    star = "★" if (sys.stdout.encoding or "").lower().startswith("utf") else "*"
+    star = "★" if _is_unicode() else "*"
     for trial in [*known, *(trial for trial in trials if trial["value"] is None)]:
         table.row(
             (star if trial["best"] else "", "green"),
@@ -144,6 +141,11 @@ def _lines(name: str, value: Any, depth: int) -> Iterator[str]:
             yield from _lines(f"{name}[{number}]", one, depth)
     elif value not in ("", [], {}):
         yield f"{indent}{name}  {printable(', '.join(map(_word, value)) if isinstance(value, list) else _word(value))}"
+
+
+def _is_unicode() -> bool:
+    """Whether stdout takes any character."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def _word(value: Any) -> str:

@@ -90,12 +90,12 @@ def command(
     """
     if click.get_current_context().invoked_subcommand is not None:
         return
-    from asl_runner.views.job_list import is_trial, kept, row_of, status_of
+    from asl_runner.views.job_list import is_lost, is_trial, kept, row_of, status_of
 
     with _jobs() as (records, _place):
         found = [one for one in kept(records, kind) if status is None or status_of(one) == status]
         chosen = [one for one in found if trials or not is_trial(one)]
-        rows = [(one, records.is_orphan(one) and not _ended(one)) for one in chosen[:limit]]
+        rows = [(one, is_lost(records, one)) for one in chosen[:limit]]
         directory = records.root.parent
     if as_json:
         click.echo(to_json({"jobs": [row_of(one, gone=gone) for one, gone in rows]}))
@@ -203,7 +203,7 @@ def plot(job: str, output: str, **_: str | None) -> None:
         panels, notes = panels_of(records, record, opened.local.buckets)
     for note in notes:
         click.echo(printable(note), err=True)
-    drawn = picture(f"{path_of(record)}", panels, form)
+    drawn = picture(path_of(record), panels, form)
     try:
         Path(output).write_bytes(drawn)
     except OSError as problem:
@@ -223,12 +223,6 @@ def _jobs(asked: click.Context | None = None) -> Iterator[tuple[Records, Workspa
     }
     with open_workspace(named["workspace"], named["config"]) as opened:
         yield Records(opened.directory / "jobs"), opened
-
-
-def _ended(record: Record) -> bool:
-    from asl_runner.views.job_list import has_ended
-
-    return has_ended(record)
 
 
 def _table(rows: list[tuple[Record, bool]]) -> str:

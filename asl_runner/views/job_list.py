@@ -76,6 +76,11 @@ def has_ended(record: Record) -> bool:
     return status_of(record) in TERMINAL
 
 
+def is_lost(records: Records, record: Record) -> bool:
+    """Whether the process that ran the job is gone without its end."""
+    return not has_ended(record) and records.is_orphan(record)
+
+
 def times_of(record: Record) -> tuple[float, float | None]:
     """When the job was created, and when it ended; seconds since the epoch."""
     return record.document["CreationTime"], record.document.get(str(kind_of(record).end_time))
