@@ -14,7 +14,6 @@ from asl_runner.expressions.json_text import compact
 from asl_runner.history.records import ExecutionRecord
 from asl_runner.interpreter.restored import Restored
 from asl_runner.interpreter.resumed import resume
-from asl_runner.workspace import redriving
 
 if TYPE_CHECKING:
     from asl_runner.history.store import Store
@@ -51,8 +50,12 @@ def remembering(record: ExecutionRecord, how: Mapping[str, Json] | None, *, is_a
 def standing(store: Store, record: ExecutionRecord, machine: model.StateMachine) -> Restored | None:
     """Where an execution stands; None if nothing of it is kept but that it was started."""
     events = list(store.events(record.arn))
-    redriven = redriving.standing(store, record, machine, events) if record.redrive_count and events else None
-    return redriven or resume(machine, events, record.input)
+    if record.redrive_count and events:
+        from asl_runner.workspace import redriving
+
+        if (redriven := redriving.standing(store, record, machine, events)) is not None:
+            return redriven
+    return resume(machine, events, record.input)
 
 
 def last_moment(store: Store, record: ExecutionRecord) -> float:
