@@ -98,7 +98,8 @@ class GoingOn(Struct, frozen=True, kw_only=True):
 class TaskCall(Struct, kw_only=True):
     """One attempt of one Task: what is asked, and how its handler reports progress.
 
-    The callbacks are set by the interpreter; a handler calls each at most when its name says.
+    The callbacks are set by the interpreter; a handler calls each at most when its name says. What the
+    history has already is not recorded again.
     """
 
     resource: Resource

@@ -64,8 +64,7 @@ class KubernetesTasks:
 
     async def _submitted(self, call: TaskCall, cluster: Cluster, job: Job, started: dict[str, Json]) -> dict[str, Any]:
         """The job that was started, once it has ended."""
-        if call.submitted_before is None:
-            call.submitted(started)
+        call.submitted(started)
         return await self._ended(cluster, _path(job, started))
 
     async def _ended(self, cluster: Cluster, path: str) -> dict[str, Any]:

@@ -70,8 +70,7 @@ class OptimizedTasks:
         """The document of what was just started, once it has ended."""
         if awaited.nothing and search(awaited.nothing, submitted.answer):
             raise TaskFailed(TASK_FAILED, compact(_plain(submitted.answer)))
-        if call.submitted_before is None:
-            call.submitted(submitted.answer)
+        call.submitted(submitted.answer)
         if self._clients.local and calls.is_endless(awaited.look):
             _log.warning(
                 "%s waits for a job that the emulation on this machine never ends: give the state %r an answer in "

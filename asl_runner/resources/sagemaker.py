@@ -107,8 +107,7 @@ class SageMakerTasks:
         before = await self._before(call, job, request)
 
         async def ended(answer: dict[str, Any]) -> dict[str, Any]:
-            if call.submitted_before is None:
-                call.submitted(_submitted(answer))
+            call.submitted(_submitted(answer))
             return await self._ended(job, name)
 
         creation = _ask(method, request, _optimized_error) if before is None else known(before)

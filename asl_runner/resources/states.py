@@ -72,13 +72,12 @@ class StatesTasks:
     async def _awaited(self, call: TaskCall, *, parsed: bool) -> Json:
         """Starts an execution and waits for its end. Cut off, it stops that execution."""
 
-        async def ended(started: dict[str, Any]) -> dict[str, Any]:
-            if before is None:
-                call.submitted(_submitted(started))
-            return await self._ended(started["executionArn"])
+        async def ended(submitted: Json) -> dict[str, Any]:
+            call.submitted(submitted)
+            return await self._ended(_execution(submitted))
 
         before = call.submitted_before
-        start = self._start(call, _checked(call.input)) if before is None else known(_started(before))
+        start = self.submit(call) if before is None else known(before)
         document = await followed(start, ended, self._stop)
         result = _described(document, parsed=parsed)
         if document["status"] != "SUCCEEDED":
@@ -97,8 +96,8 @@ class StatesTasks:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, longest)
 
-    async def _stop(self, started: dict[str, Any]) -> None:
-        await _ask(self._client.stop_execution, {"executionArn": started["executionArn"]})
+    async def _stop(self, submitted: Json) -> None:
+        await _ask(self._client.stop_execution, {"executionArn": _execution(submitted)})
 
 
 async def _ask(method: Callable[..., Any], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,10 +171,10 @@ def _submitted(answer: Mapping[str, Any]) -> Json:
     }
 
 
-def _started(submitted: Json) -> dict[str, Any]:
-    """What a shown answer of StartExecution says."""
+def _execution(submitted: Json) -> str:
+    """The ARN in an answer of StartExecution as it is shown."""
     assert isinstance(submitted, dict)
-    return {"executionArn": submitted["ExecutionArn"]}
+    return str(submitted["ExecutionArn"])
 
 
 def _described(document: Mapping[str, Any], *, parsed: bool) -> dict[str, Json]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreting import INFO, START
@@ -16,7 +17,7 @@ from asl_runner.definition import load
 from asl_runner.history.events import Event
 from asl_runner.interpreter.clocks import VirtualClock
 from asl_runner.interpreter.execution import Execution, Outcome
-from asl_runner.interpreter.ports import Ports
+from asl_runner.interpreter.ports import Clock, Ports, TaskCall
 from asl_runner.interpreter.restored import Restored
 from asl_runner.interpreter.resumed import resume
 
@@ -102,3 +103,35 @@ def test_wherever_a_process_dies_the_execution_comes_to_its_end(
     machine: dict[str, Any], failing: bool, again: int
 ) -> None:
     check(without_deadlines(machine), failing=failing, again=again)
+
+
+class Submitting:
+    """Tells each time that the job was submitted, and takes a while."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def call(self, call: TaskCall) -> Any:
+        call.submitted({})
+        await self._clock.sleep_until(self._clock.now() + 9)
+        return 1
+
+
+@pytest.mark.parametrize("resource", ["glue:startJobRun.sync", "sqs:sendMessage.waitForTaskToken"])
+def test_a_job_is_recorded_as_submitted_once(resource: str) -> None:
+    arguments = {"token.$": "$$.Task.Token"} if "Token" in resource else {}
+    state = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": arguments, "End": True}
+    compiled = load(json.dumps({"StartAt": "A", "States": {"A": state}}))
+
+    async def recorded(kept: list[Event]) -> list[Event]:
+        clock, journal = VirtualClock(START), Batches()
+        ports = Ports(clock=clock, journal=journal, tasks=Submitting(clock), seed="seed")
+        restored = resume(compiled, kept, b"{}")
+        outcome = await Execution(compiled, {}, INFO, ports, restored=restored).run()
+        assert outcome.output == b"1"
+        return [event for batch in journal.batches for event in batch]
+
+    whole = asyncio.run(recorded([]))
+    (submitted,) = (number for number, event in enumerate(whole, start=1) if event.type == "TaskSubmitted")
+    rest = asyncio.run(recorded(whole[:submitted]))
+    assert [event.type for event in rest] == [event.type for event in whole[submitted:]]

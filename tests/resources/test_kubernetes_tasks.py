@@ -227,18 +227,15 @@ async def test_a_job_whose_process_died_is_waited_for(
     Kubernetes.jobs["kept-x7k2p"] = drawn
     answer = {"ResponseBody": drawn, "StatusCode": 201}
     asked = {**job("", "Complete"), "metadata": {"generateName": "kept-"}}
-    submitted: list[Any] = []
     call = task(
         "eks:runJob.sync",
         {**cluster, "Namespace": "work", "Job": asked},
         going_on=GoingOn(submitted=answer, scheduled=0.0),
-        submitted=submitted.append,
     )
     Kubernetes.requests.clear()
     result = await tasks(call)
     assert result["metadata"] == {"name": "kept-x7k2p"}
     assert {(seen["method"], seen["path"]) for seen in Kubernetes.requests} == {("GET", f"{JOBS}/kept-x7k2p")}
-    assert not submitted
 
 
 async def test_a_task_cut_off_deletes_its_job(tasks: OptimizedTasks, task: Make, cluster: dict[str, Any]) -> None:

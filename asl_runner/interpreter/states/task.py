@@ -105,7 +105,8 @@ async def _answered(frame: Frame, history: TaskHistory, call: TaskCall, known: A
     """The task's answer, recorded; of one that is `known` the rest. Raises its `Failure`, and `TaskLost`."""
     deadlines = Deadlines(frame.run.ports.clock, call.timeout, call.heartbeat, history.timed_out)
     begun = None if known is None else known.begun
-    call.submitted = history.submitted
+    if call.submitted_before is None:
+        call.submitted = history.submitted
     call.beat = deadlines.beat
     is_begun = begun is not None or history.events.started_at_once
     if begun is None and is_begun:
