@@ -31,6 +31,7 @@ class GrowingLog:
             return  # Nothing has been printed yet.
 
     def last(self) -> Iterator[str]:
-        """The line that was never ended, if there is one."""
-        if rest := self._rest + self._decoder.decode(b"", final=True):
+        """The line that was never ended, once, if there is one; for a log that grows no more."""
+        rest, self._rest = self._rest + self._decoder.decode(b"", final=True), ""
+        if rest:
             yield rest

@@ -83,6 +83,9 @@ class RecordedJobs:
         log, metrics = self._logs[record.name]
         for line in log.fresh():
             metrics.feed(line, 0.0)
+        if has_ended(record):
+            for line in log.last():
+                metrics.feed(line, 0.0)
         return metrics
 
 

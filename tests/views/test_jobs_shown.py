@@ -85,9 +85,10 @@ def test_a_job_of_another_process_is_followed_by_its_record_and_log(records: Rec
             found = jobs.progress("training", "fit")
             assert found is not None
             assert (found.curves["loss"], found.metrics["loss"]) == (values, values[-1])
+        log.write("loss=0.5")
     records.update("training", "fit", lambda one: {**one, "TrainingJobStatus": "Stopped", "TrainingEndTime": 9.0})
     last = jobs.progress("training", "fit")
     assert last is not None
-    assert (last.status, last.ended) == ("Stopped", 9.0)
+    assert (last.status, last.ended, last.metrics) == ("Stopped", 9.0, {"loss": 0.5})
     assert jobs.progress("training", "other") is None
     assert jobs.progress("endpoint", "fit") is None
