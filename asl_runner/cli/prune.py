@@ -70,7 +70,7 @@ def command(
     from asl_runner.history.pruning import Selection
     from asl_runner.workspace import pruning
 
-    selection = Selection(before=time.time() - older_than, statuses=statuses, machine=machine)
+    selection = Selection(before=max(0.0, time.time() - older_than), statuses=statuses, machine=machine)
     with open_workspace(workspace, config) as opened:
         freed = pruning.survey(opened, selection) if dry_run else asyncio.run(pruning.prune(opened, selection))
     if as_json:

@@ -289,3 +289,12 @@ def test_a_parameter_without_a_value_is_refused_with_the_name_that_was_meant(tmp
     for text, hint in (("Treshold", "did you mean 'Threshold'?"), ("=7", "there are 'Threshold'.")):
         refused = asl_runner(tmp_path, "run", "p.json", "-p", text)
         assert (refused.returncode, refused.stderr) == (2, f"Error: -p {text}: expected NAME=VALUE; {hint}\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_age_before_all_time_has_nothing_to_prune(tmp_path: Path, options: tuple[str, ...]) -> None:
+    write(tmp_path, "m.json", PASS)
+    assert asl_runner(tmp_path, "run", "m.json", "-q").returncode == 0
+    pruned = asl_runner(tmp_path, "prune", "--older-than", "9999999999999w", "--dry-run", *options)
+    assert (pruned.returncode, pruned.stderr) == (0, "")
+    assert ("Nothing ended before" in pruned.stdout) or json.loads(pruned.stdout)["executions"] == []
