@@ -15,6 +15,7 @@ from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed, TaskLost
 from asl_runner.resources import optimized
 from asl_runner.resources.aws.clients import AwsClients, Refused
+from asl_runner.resources.aws.errors import BUSY
 from asl_runner.resources.aws.integrations import Awaited
 from asl_runner.resources.kubernetes import KubernetesTasks
 from asl_runner.resources.optimized import find
@@ -23,7 +24,6 @@ from asl_runner.resources.started import followed
 
 _log = logging.getLogger(__name__)
 
-_BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 _GONE = frozenset({"ResourceNotFoundException", "ResourceNotFound", "ClusterNotFoundException", "NotFoundException"})
 
 
@@ -82,7 +82,7 @@ class OptimizedTasks:
             return await self._ended(calls, awaited, submitted)
         except Refused as refused:
             # What was emulated here has gone with its process.
-            if call.submitted_before is not None and self._clients.local and refused.code not in _BUSY:
+            if call.submitted_before is not None and self._clients.local and refused.code not in BUSY:
                 raise TaskLost from refused
             raise
 
@@ -100,7 +100,7 @@ class OptimizedTasks:
             except Refused as refused:
                 if awaited.gone and refused.code in _GONE:
                     return document
-                if refused.code not in _BUSY:
+                if refused.code not in BUSY:
                     raise
             await asyncio.sleep(min(max(first, (time.monotonic() - began) / 10), longest))
 

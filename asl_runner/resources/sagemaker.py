@@ -20,7 +20,7 @@ from asl_runner.definition.resource import Resource
 from asl_runner.expressions.environment import Json
 from asl_runner.interpreter.errors import RUNTIME, TASK_FAILED
 from asl_runner.interpreter.ports import TaskCall, TaskFailed, TaskLost
-from asl_runner.resources.aws.errors import ATTEMPTS
+from asl_runner.resources.aws.errors import ATTEMPTS, BUSY
 from asl_runner.resources.started import followed, known
 from asl_runner.sagemaker import orphans, shapes
 from asl_runner.service_model import validation
@@ -42,7 +42,6 @@ OPTIMIZED = frozenset(
 """The actions of the optimized integration; those that create a job can be awaited with `.sync`."""
 
 _ENDED = frozenset({"Completed", "Failed", "Stopped"})
-_BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 _MISSING = frozenset({"ResourceNotFound", "ValidationException"})
 _SPOILED_LOOKS = 20
 """So many looks at a job in a row may be spoiled; about ten minutes on AWS."""
@@ -242,7 +241,7 @@ async def _ask(
                 metadata.get("HTTPStatusCode", 400),
                 metadata.get("RequestId") or str(uuid4()),
             )
-            if code in _BUSY or metadata.get("HTTPStatusCode", 400) >= 500:
+            if code in BUSY or metadata.get("HTTPStatusCode", 400) >= 500:
                 raise _Passing(refused.error, refused.cause) from error
             if code in _MISSING:
                 raise _Missing(refused.error, refused.cause) from error

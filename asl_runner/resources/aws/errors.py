@@ -14,6 +14,9 @@ from msgspec import Struct
 from asl_runner.interpreter.ports import TaskFailed
 from asl_runner.resources.aws.names import exception_name, pascal_case
 
+BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+"""Codes with which a service asks to come back later."""
+
 ATTEMPTS = " (SDK Attempt Count: 1)"
 """Ends causes since the SDK counts attempts (recorded in November 2025, not in January 2025)."""
 
