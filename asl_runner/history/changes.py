@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from asl_runner.errors import NotFound, UsageError
-from asl_runner.history import former, segments, statements
+from asl_runner.history import former, orphans, segments, statements
 from asl_runner.history.records import ExecutionExists, ExecutionRecord
 
 if TYPE_CHECKING:
@@ -84,12 +84,19 @@ def _remove(connection: sqlite3.Connection, arn: str) -> None:
     pruning.remove(connection, row[0], arn)
 
 
-def ending(arn: str, parameters: dict[str, Any]) -> Callable[[sqlite3.Connection], None]:
-    """Records how an execution ended; `NotFound` when there is none."""
+def ending(
+    arn: str, parameters: dict[str, Any], *, leaves_map_runs: bool = False
+) -> Callable[[sqlite3.Connection], None]:
+    """Records how an execution ended; `NotFound` when there is none.
+
+    `leaves_map_runs` says that it may not have gone on with all of those that were under way when its process died.
+    """
 
     def end(connection: sqlite3.Connection) -> None:
         if connection.execute(statements.FINISH, {"arn": arn, **parameters}).rowcount == 0:
             raise unknown(arn)
+        if leaves_map_runs:
+            orphans.abort_map_runs(connection, arn, parameters["stop"])
 
     return end
 

@@ -27,9 +27,14 @@ def abort(
         connection.execute(statements.ADD_SEGMENT, parameters)
     ended = {"arn": arn, "status": "ABORTED", "stop": stop, "output": None, "error": error, "cause": cause}
     connection.execute(statements.FINISH, ended)
+    abort_map_runs(connection, arn, stop)
+    return True
+
+
+def abort_map_runs(connection: sqlite3.Connection, arn: str, stop: float) -> None:
+    """Ends the map runs of an execution that nobody runs any more, with their children."""
     for map_run in map_runs.abort_open(connection, arn, stop):
         abort_children(connection, map_run, stop)
-    return True
 
 
 def abort_children(connection: sqlite3.Connection, map_run: str, stop: float) -> None:

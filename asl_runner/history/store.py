@@ -116,14 +116,18 @@ class Store:
         cause: str | None = None,
         journal: ExecutionJournal | None = None,
         events: Sequence[Event] = (),
+        *,
+        leaves_map_runs: bool = False,
     ) -> asyncio.Future[None]:
         """Records how an execution ended.
 
         Given the execution's `journal`, its last `events` are kept in the same transaction, and the future fails when
-        some of its events could not be written: the end is not kept then, either. To be called from an event loop.
+        some of its events could not be written: the end is not kept then, either. `leaves_map_runs` as in
+        `changes.ending`. To be called from an event loop.
         """
         said = {"status": status, "stop": stop, "output": output, "error": error, "cause": cause}
-        return self._writing().ask(changes.ending(arn, said), None if journal is None else journal.line, events)
+        ending = changes.ending(arn, said, leaves_map_runs=leaves_map_runs)
+        return self._writing().ask(ending, None if journal is None else journal.line, events)
 
     def finish_execution(
         self,

@@ -77,7 +77,8 @@ def run(
         version_arn=record.version_arn,
         alias_arn=record.alias_arn,
     )
-    journal = KeptJournal(store, record.arn, observers, durable=not express)
+    resumed = restored is not None and restored.after is not None
+    journal = KeptJournal(store, record.arn, observers, durable=not express, resumed=resumed)
     tasks = tasks if mocks is None else mocks.over(tasks, clock)
     tasks = tasks if around is None else around(tasks)
     ports = Ports(
@@ -254,8 +255,11 @@ class KeptJournal:
     With its last event the execution's status goes to the store, in one transaction.
     """
 
-    def __init__(self, store: Store, arn: str, observers: Sequence[Observer], *, durable: bool = True) -> None:
-        """Without `durable` nobody waits for anything to be written."""
+    def __init__(
+        self, store: Store, arn: str, observers: Sequence[Observer], *, durable: bool = True, resumed: bool = False
+    ) -> None:
+        """Without `durable` nobody waits for anything to be written; `resumed` after its process died."""
+        self._resumed = resumed
         self._store = store
         self._arn = arn
         self._journal = store.journal(arn)
@@ -307,4 +311,5 @@ class KeptJournal:
             details.get("cause"),
             self._journal,
             events,
+            leaves_map_runs=self._resumed,
         )

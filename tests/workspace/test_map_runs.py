@@ -407,3 +407,49 @@ async def test_a_child_killed_before_its_history_began_is_redriven_from_its_inpu
         "WaitStateExited",
         "ExecutionSucceeded",
     ]
+
+
+async def test_a_map_run_that_a_resumed_execution_does_not_come_to_ends_with_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    wait = {"Type": "Wait", "Seconds": 3600}
+    fails = {
+        "StartAt": "W",
+        "States": {"W": {**wait, "Next": "P"}, "P": {"Type": "Pass", "OutputPath": "$.missing", "End": True}},
+    }
+    waits = distributed({"StartAt": "L", "States": {"L": {**wait, "End": True}}})
+    both = {"Type": "Parallel", "Branches": [waits, fails], "End": True}
+    machine = load({"StartAt": "B", "States": {"B": both}})
+    running = await workspace.start(machine, [1, 2], machine_name="sm")
+    while [child.status for child in children_of(workspace)] != ["RUNNING"] * 2:
+        await asyncio.sleep(0.01)
+    events = list(workspace.store.events(running.arn))
+    waited = next(event for event in events if event.type == "WaitStateEntered")
+    failed = [
+        ("WaitStateExited", {"name": "W", "output": b"[1,2]"}),
+        ("PassStateEntered", {"name": "P", "input": b"[1,2]"}),
+    ]
+    more = [
+        Event(
+            len(events) + place, waited.id if place == 1 else len(events) + 1, waited.time, type, details, waited.scope
+        )
+        for place, (type, details) in enumerate(failed, 1)
+    ]
+    # As if the process had died when the branch had failed and nobody had taken note.
+    directory = tmp_path / "later"
+    directory.mkdir()
+    with sqlite3.connect(directory / "workspace.db") as later:
+        workspace.writable.read(lambda connection: connection.backup(later))
+        (execution,) = later.execute("SELECT id FROM executions WHERE arn = ?", (running.arn,)).fetchone()
+        for first, last, blob in segments.encode(more):
+            later.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", (execution, first, last, blob))
+    later.close()
+    running.stop()
+    await running.result()
+
+    async with Workspace(Configuration(root=tmp_path, workspace=directory)) as again:
+        resumed = await again.resume(machine, [1, 2], again.find(running.arn))
+        assert resumed is not None
+        assert (await resumed.result()).error == "States.Runtime"
+        assert [child.status for child in children_of(again)] == ["ABORTED"] * 2
+        assert [run_.status for run_ in map_runs_of(again, running.arn)] == ["ABORTED"]
