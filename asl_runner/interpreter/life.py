@@ -49,12 +49,13 @@ def enter(frame: Frame, state: State) -> None:
     frame.ordinal += 1
     frame.forget_context()
     frame.entered_previous = previous = frame.previous
-    frame.entered_time = frame.begun = run.ports.clock.now()
+    frame.entered_time = frame.begun = now = run.ports.clock.now()
     frame.entered = frame.previous = run.log.record(
         _ENTERED[type(state)],
         {"name": state.name, "input": text},
         previous,
         frame.path,
+        now,
     )
 
 

@@ -23,16 +23,21 @@ class HistoryLog:
         self._buffer: list[Event] = []
         self.last = first - 1
 
-    def record(self, type: str, details: dict[str, Any] | None, previous: int, scope: str) -> int:
-        """Adds an event and returns its id. Raises `HistoryLimit` when only the last place is left."""
+    def record(
+        self, type: str, details: dict[str, Any] | None, previous: int, scope: str, at: float | None = None
+    ) -> int:
+        """Adds an event and returns its id; `at` is its time if that is known. Raises `HistoryLimit` when only the last
+        place is left."""
         self.last = id = self.last + 1
         if id >= self._limit:
             self.last = id - 1
             raise HistoryLimit
-        if len(self._buffer) >= _BATCH and type.endswith("StateEntered"):
+        buffer = self._buffer
+        if len(buffer) >= _BATCH and type.endswith("StateEntered"):
             # Nowhere else: what is recorded up to here in one go is then kept in one go.
             self.flush()
-        self._buffer.append(Event(id, previous, self._now(), type, details, scope))
+            buffer = self._buffer
+        buffer.append(Event(id, previous, self._now() if at is None else at, type, details, scope))
         return id
 
     def record_start(self, details: dict[str, Any], at: float) -> None:
