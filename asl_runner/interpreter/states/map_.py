@@ -71,7 +71,8 @@ class Iterations:
         for index, child in self._known.items():
             if child.todo is None:
                 self._results[index] = child.data
-        self._waiting = deque(index for index in range(len(items)) if not self._has_ended(index))
+        all_ = range(len(items))
+        self._waiting = deque(all_ if not self._known else (index for index in all_ if not self._has_ended(index)))
         self._failed = [] if frame.attempt is None else list(frame.attempt.failed)
         self._children = Children(frame, state.name)
 
